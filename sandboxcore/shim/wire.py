@@ -1,0 +1,124 @@
+"""Frames and messages between sandboxd and a sandbox's shim, on a unix stream socket.
+
+A frame is ``!IB`` (length of the body, kind), then the body, at most ``MAX_BODY`` bytes:
+
+====== ======= ==========================================================================
+kind   name    body
+====== ======= ==========================================================================
+0      CONTROL a JSON object
+1      STDOUT  ``!Q`` offset, then UTF-8 text that never cuts a code point
+2      STDERR  the same, of the other stream
+3      DATA    raw bytes: a command's standard input, a file's content
+====== ======= ==========================================================================
+
+One connection carries one request. Its first frame is CONTROL with ``op``:
+
+``start``     ``command_id, candidates: [[argv], ...], env, cwd, pty, rows, cols, timeout, idle_timeout,
+              kill_on_disconnect, ttl, label, gaps, meta`` → ``started``, then streams from the beginning.
+              The first candidate whose program exists is run. A ``command_id`` that exists is attached to,
+              not run again. Seconds throughout; ``timeout`` 0 is none; ``idle_timeout`` and ``ttl`` -1 are never.
+``attach``    ``command_id, stdout_offset, stderr_offset, gaps`` → streams from those offsets.
+``commands``  → ``{"type": "commands", "commands": [...]}``: every session that the shim still holds.
+``ping``      → ``{"type": "pong"}``.
+``read``      ``path, offset, length`` (null: to the end) → ``{"type": "file", "size", "mode", "mtime"}``, DATA…, ``end``.
+``write``     ``path, mode`` → ``{"type": "ready"}``; then the caller sends DATA… and ``{"op": "end"}`` →
+              ``{"type": "done", "size"}``. Nothing appears at ``path`` before ``end``; parent folders are made.
+``stat``      ``path`` → ``{"type": "stat", "name", "kind", "size", "mode", "mtime", "uid", "gid", "target"}``.
+``list``      ``path`` → ``{"type": "entries", "entries": [stat...]}`` in parts, then ``end``.
+``mkdir``     ``path, mode`` → ``done``. ``move`` ``path, to`` → ``done``. ``remove`` ``path, recursive`` → ``done``.
+
+While streams flow the caller may send DATA (standard input) and CONTROL ``{"op": "kill"}``,
+``{"op": "signal", "signal": "SIGINT"}``, ``{"op": "resize", "rows", "cols"}``, ``{"op": "close_stdin"}`` and
+``{"op": "detach"}`` (this reader leaves on purpose; a connection that just ends may come back).
+
+The shim answers ``{"type": "started", "command_id", "pid"}``, ``{"type": "gap", "stream", "from", "to"}`` (only with
+``gaps``), ``{"type": "exit", "exit_code"}`` or ``{"type": "error", "error_type", "error"}``, and closes after the last two.
+``error_type`` is ``CommandNotFound``, ``SessionExpired``, ``CommandTimeout``, ``CommandError``, or for files
+``FileNotFound``, ``PermissionDenied``, ``IsADirectory``, ``NotADirectory``, ``FileExists``, ``NotEmpty``, ``NoSpace``,
+``ReadError``, ``WriteError``.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from enum import IntEnum
+from typing import Any
+
+HEADER = struct.Struct("!IB")
+OFFSET = struct.Struct("!Q")
+MAX_BODY = 1 << 20
+TEXT_CHUNK = 64 * 1024
+"""Most bytes of text in one STDOUT or STDERR frame: six times as much, escaped as JSON, stays below a client's 1 MiB."""
+
+
+class Kind(IntEnum):
+    """What the body of a frame is."""
+
+    CONTROL = 0
+    STDOUT = 1
+    STDERR = 2
+    DATA = 3
+
+
+class FrameError(ValueError):
+    """The peer sent bytes that are no frame of this protocol; the connection cannot go on."""
+
+
+def encode(kind: Kind, body: bytes | bytearray | memoryview) -> bytes:
+    """One frame."""
+    return HEADER.pack(len(body), kind) + body
+
+
+def encode_control(message: dict[str, Any]) -> bytes:
+    """One CONTROL frame."""
+    return encode(Kind.CONTROL, json.dumps(message, separators=(",", ":")).encode())
+
+
+def encode_text(kind: Kind, offset: int, text: bytes | memoryview) -> bytes:
+    """One STDOUT or STDERR frame with the text that begins at ``offset``."""
+    return HEADER.pack(OFFSET.size + len(text), kind) + OFFSET.pack(offset) + text
+
+
+def decode_header(header: bytes) -> tuple[int, Kind]:
+    """The length and kind of the body that follows. Raises ``FrameError``."""
+    length, kind = HEADER.unpack(header)
+    if length > MAX_BODY:
+        raise FrameError(f"frame of {length} bytes; the most is {MAX_BODY}")
+    try:
+        return length, Kind(kind)
+    except ValueError:
+        raise FrameError(f"unknown frame kind {kind}") from None
+
+
+def decode_control(body: bytes) -> dict[str, Any]:
+    """The JSON object of a CONTROL frame. Raises ``FrameError``."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise FrameError(f"control frame is not JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise FrameError("control frame is not a JSON object")
+    return message
+
+
+class FrameReader:
+    """Cuts a byte stream into frames; holds at most one unfinished frame."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
+        """The frames that ``data`` completes. Raises ``FrameError``."""
+        self._buffer += data
+        frames = []
+        position = 0
+        while len(self._buffer) - position >= HEADER.size:
+            length, kind = decode_header(bytes(self._buffer[position : position + HEADER.size]))
+            end = position + HEADER.size + length
+            if len(self._buffer) < end:
+                break
+            frames.append((kind, bytes(self._buffer[position + HEADER.size : end])))
+            position = end
+        del self._buffer[:position]
+        return frames

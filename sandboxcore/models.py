@@ -1,0 +1,219 @@
+"""What crosses the wire, as dataclasses.
+
+``from_dict`` takes what a server sent: fields that it does not know are ignored, fields that are missing or null get
+their default, and a field of the wrong type raises ``InvalidResponseError`` naming it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from sandboxcore.fields import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+StreamName = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True)
+class ExecutionResult:
+    """What a finished command wrote, and its exit code: 0-255, or 128 + the signal that ended it."""
+
+    stdout: str
+    stderr: str
+    exit_code: int
+
+    @property
+    def success(self) -> bool:
+        """True if the exit code is 0."""
+        return self.exit_code == 0
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ExecutionResult:
+        """Read the answer of ``POST /execute``. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "execution result")
+        return cls(fields.text("stdout"), fields.text("stderr"), fields.integer("exit_code", -1))
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChunk:
+    """A piece of a command's output; ``offset`` counts the UTF-8 bytes of the stream before it."""
+
+    stream: StreamName
+    data: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Output that is lost to this reader: bytes ``start`` to ``end`` of ``stream`` left the server's buffer unread."""
+
+    stream: StreamName
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class ResourceSpec:
+    """What one sandbox may use, as Kubernetes quantities (``500m``, ``2``, ``512Mi``, ``1Gi``)."""
+
+    cpu: str = "500m"
+    memory: str = "512Mi"
+    storage: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ResourceSpec:
+        """Read a template's ``resources``. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "resources")
+        return cls(fields.text("cpu", "500m"), fields.text("memory", "512Mi"), fields.optional_text("storage"))
+
+
+@dataclass(frozen=True)
+class VolumeMountSpec:
+    """A volume, and the absolute path inside the sandbox where it appears."""
+
+    volume_name: str
+    mount_path: str
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> VolumeMountSpec:
+        """Read one of a template's ``volume_mounts``. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "volume mount")
+        return cls(fields.text("volume_name"), fields.text("mount_path"))
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Storage that outlives sandboxes. Times are ISO 8601 text as the server sent them."""
+
+    name: str
+    size: str
+    storage_class: str
+    id: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Volume:
+        """Read a volume. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "volume")
+        return cls(
+            name=fields.text("name"),
+            size=fields.text("size", "unknown"),
+            storage_class=fields.text("storage_class", "default"),
+            id=fields.optional_text("id"),
+            created_at=fields.optional_text("created_at"),
+            updated_at=fields.optional_text("updated_at"),
+        )
+
+
+@dataclass(frozen=True)
+class Template:
+    """Image, limits and mounts that sandboxes are made from."""
+
+    name: str
+    image: str
+    resources: ResourceSpec
+    volume_mounts: tuple[VolumeMountSpec, ...] = ()
+    id: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Template:
+        """Read a template. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "template")
+        return cls(
+            name=fields.text("name"),
+            image=fields.text("image", "unknown"),
+            resources=ResourceSpec.from_dict(data.get("resources") or {}),
+            volume_mounts=tuple(VolumeMountSpec.from_dict(each) for each in fields.objects("volume_mounts")),
+            id=fields.optional_text("id"),
+            created_at=fields.optional_text("created_at"),
+            updated_at=fields.optional_text("updated_at"),
+        )
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Sandboxes of one template kept ready: ``replicas`` are wanted, ``ready_replicas`` are there."""
+
+    name: str
+    template_name: str
+    replicas: int
+    id: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    ready_replicas: int | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Pool:
+        """Read a pool. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "pool")
+        return cls(
+            name=fields.text("name"),
+            template_name=fields.text("template_name"),
+            replicas=fields.integer("replicas"),
+            id=fields.optional_text("id"),
+            created_at=fields.optional_text("created_at"),
+            updated_at=fields.optional_text("updated_at"),
+            ready_replicas=fields.optional_integer("ready_replicas"),
+        )
+
+
+@dataclass(frozen=True)
+class ResourceStatus:
+    """How far a sandbox's creation is: ``provisioning``, ``ready`` or ``failed``; the message says why it failed."""
+
+    status: str
+    status_message: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ResourceStatus:
+        """Read a status. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "status")
+        return cls(fields.text("status", "provisioning"), fields.optional_text("status_message"))
+
+
+@dataclass(frozen=True)
+class SandboxRecord:
+    """What the server knows of one sandbox; ``Sandbox`` and ``AsyncSandbox`` add what can be done with it.
+
+    ``dataplane_url`` works only when ``status`` is ``ready``. Lifetimes are seconds, 0 or None for none.
+    """
+
+    name: str
+    template_name: str
+    dataplane_url: str | None = None
+    id: str | None = None
+    status: str = "ready"
+    status_message: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    ttl_seconds: int | None = None
+    idle_ttl_seconds: int | None = None
+    expires_at: str | None = None
+    created_by: str | None = None
+    pool_name: str | None = None
+    last_activity_at: str | None = None
+    stop_reason: str | None = None
+
+
+def sandbox_fields(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of ``SandboxRecord`` in what a server sent. Raises ``InvalidResponseError``."""
+    fields = Fields(data, "sandbox")
+    texts = ("dataplane_url", "id", "status_message", "created_at", "updated_at", "expires_at")
+    ours = ("created_by", "pool_name", "last_activity_at", "stop_reason")
+    return {
+        "name": fields.text("name"),
+        "template_name": fields.text("template_name"),
+        "status": fields.text("status", "ready"),
+        "ttl_seconds": fields.optional_integer("ttl_seconds"),
+        "idle_ttl_seconds": fields.optional_integer("idle_ttl_seconds"),
+    } | {name: fields.optional_text(name) for name in texts + ours}
+
+
+SandboxTemplate = Template
+"""The name that the seed's API reference gives to ``Template``."""

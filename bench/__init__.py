@@ -1,0 +1,1 @@
+"""Measurements of the whole product on this machine: `make bench`."""

@@ -1,0 +1,30 @@
+"""Fixtures for every folder: one running installation for all tests that need the real thing."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole product, started as the README says, with the machine's best runtime."""
+    stack = Stack.new()
+    try:
+        yield stack.start()
+    finally:
+        stack.down()
+        shutil.rmtree(stack.state_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def live_server(stack: Stack) -> Stack:
+    """A real sandboxd: ``api_endpoint`` and ``api_key`` are what an SDK needs."""
+    return stack

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from bench.figures import Series
 from bench.memory import Peak, descendants, pss
-from sandboxcore import SandboxClient
 
 if TYPE_CHECKING:
+    from sandboxcore import SandboxClient
     from tests.stack import Stack
 
 TEMPLATE = "bench"
@@ -91,7 +91,7 @@ def sockets_of(entry: Path) -> bytes:
     inodes = set()
     try:
         for descriptor in (entry / "fd").iterdir():
-            target = os.readlink(descriptor)
+            target = str(descriptor.readlink())
             if target.startswith("socket:["):
                 inodes.add(target[8:-1].encode())
         table = (entry / "net/unix").read_bytes()
@@ -108,7 +108,8 @@ def idle_memory(client: SandboxClient, stack: Stack, count: int = 20) -> str:
     total = sum(pss(pid) for pid in made)
     for name in names:
         client.delete_sandbox(name)
-    return f"memory of an idle sandbox: {total / count / 1e6:.2f} MB PSS ({len(made) / count:.1f} processes each, {count} at once)"
+    each = f"{len(made) / count:.1f} processes each, {count} at once"
+    return f"memory of an idle sandbox: {total / count / 1e6:.2f} MB PSS ({each})"
 
 
 def all_processes() -> list[int]:

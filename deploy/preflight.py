@@ -35,6 +35,7 @@ def take_lock(config: Config) -> IO[str]:
     except BlockingIOError:
         lock.seek(0)
         holder = lock.read().strip() or "?"
+        lock.close()
         raise ConfigurationError(
             f"`make up` already runs on {config.state_dir} (process {holder}); "
             "end it first (`make down`), or give STATE_DIR, CONSOLE_PORT and SANDBOXD_PORT of its own to a second one."

@@ -118,7 +118,7 @@ async def copy_lines(name: str, stream: asyncio.StreamReader) -> None:
                 log(name, printable(error.partial))
             return
         except asyncio.LimitOverrunError as error:
-            line = await stream.readexactly(error.consumed)
+            line = await stream.readexactly(min(error.consumed, LINE_LIMIT))
         log(name, printable(line))
 
 

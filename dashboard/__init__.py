@@ -1,0 +1,1 @@
+"""The web console: people, teams, roles, pages. It reaches sandboxes only through ``sandboxcore``'s client."""

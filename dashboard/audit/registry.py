@@ -1,0 +1,18 @@
+"""How each action is told to a person. ``record`` refuses an action that is not here."""
+
+from __future__ import annotations
+
+SENTENCES: dict[str, str] = {
+    "team.created": "created the team",
+    "team.connected": "connected the team to",
+    "member.added": "added the member",
+    "member.role_changed": "changed the role of",
+    "member.removed": "removed the member",
+    "template.created": "created the template",
+    "template.deleted": "deleted the template",
+    "sandbox.created": "created the sandbox",
+    "sandbox.updated": "changed the sandbox",
+    "sandbox.deleted": "deleted the sandbox",
+    "terminal.opened": "opened a terminal in",
+    "terminal.ended": "ended a terminal in",
+}

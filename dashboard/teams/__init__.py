@@ -1,0 +1,1 @@
+"""Teams, their members, and the question that every view and socket asks: may this person do that here?"""

@@ -1,0 +1,61 @@
+"""What the sandbox server of a team says of itself: what it enforces, what is wrong, what mends it."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard.teams.problems import Problem, attempt
+from dashboard.teams.server_call import fetch_capabilities
+
+if TYPE_CHECKING:
+    from dashboard.accounts.models import User
+    from dashboard.teams.models import Team
+    from dashboard.teams.server_call import ServerCapabilities
+
+FRESH = 5.0
+"""Seconds for which an answer is kept."""
+MAX_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What every page needs to know of the server: its capabilities, or why there are none."""
+
+    capabilities: ServerCapabilities | None
+    headline: str = ""
+    problem: str = ""
+    remedy: str = ""
+
+
+_kept: OrderedDict[tuple[str, str], tuple[float, ServerState]] = OrderedDict()
+
+
+async def server_state(team: Team, actor: User) -> ServerState:
+    """The state of the team's server, at most ``FRESH`` seconds old. Never raises for a server that fails."""
+    key = (team.api_endpoint, team.api_key)
+    at, state = _kept.get(key, (-FRESH, None))
+    if state is not None and time.monotonic() - at < FRESH:
+        return state
+    state = await _ask(team, actor)
+    _kept[key] = (time.monotonic(), state)
+    _kept.move_to_end(key)
+    while len(_kept) > MAX_KEPT:
+        _kept.popitem(last=False)
+    return state
+
+
+def forget() -> None:
+    """Drop what is kept, so that the next page asks again."""
+    _kept.clear()
+
+
+async def _ask(team: Team, actor: User) -> ServerState:
+    found: ServerCapabilities | Problem = await attempt(fetch_capabilities(team, actor))
+    if isinstance(found, Problem):
+        return ServerState(None, "The sandbox server cannot be asked.", found.message, found.remedy)
+    if found.problem:
+        return ServerState(found, "The sandbox server cannot start sandboxes.", found.problem, found.remedy)
+    return ServerState(found)

@@ -1,0 +1,24 @@
+"""Every address of the console. What belongs to a team lies below ``/t/<team>/``."""
+
+from importlib.util import find_spec
+
+from django.urls import include, path
+
+from dashboard import views
+
+handler400 = "dashboard.errors.bad_request"
+handler403 = "dashboard.errors.forbidden"
+handler404 = "dashboard.errors.not_found"
+handler500 = "dashboard.errors.server_error"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("accounts/", include("dashboard.accounts.urls")),
+    path("t/<slug:team>/", include("dashboard.resources.urls")),
+    path("t/<slug:team>/activity/", include("dashboard.audit.urls")),
+    path("t/<slug:team>/team/", include("dashboard.teams.urls")),
+]
+
+if find_spec("dashboard.terminals.urls"):
+    urlpatterns.append(path("t/<slug:team>/sandboxes/<slug:name>/", include("dashboard.terminals.urls")))

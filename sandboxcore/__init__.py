@@ -51,75 +51,85 @@ if TYPE_CHECKING:
         Pool,
         ResourceSpec,
         ResourceStatus,
+        SandboxTemplate,
         Template,
         Volume,
         VolumeMountSpec,
     )
-    from sandboxcore.models import Template as SandboxTemplate
 
 __version__ = "0.1.0"
 
-_CLIENT = [
+__all__ = [
     "AsyncCommandHandle",
     "AsyncSandbox",
     "AsyncSandboxClient",
     "CommandHandle",
-    "Sandbox",
-    "SandboxClient",
-]
-_ERRORS = [
     "CommandTimeoutError",
     "DataplaneNotConfiguredError",
+    "ExecutionResult",
+    "Gap",
     "InvalidResponseError",
+    "OutputChunk",
+    "Pool",
     "QuotaExceededError",
     "ResourceAlreadyExistsError",
     "ResourceCreationError",
     "ResourceInUseError",
     "ResourceNameConflictError",
     "ResourceNotFoundError",
+    "ResourceSpec",
+    "ResourceStatus",
     "ResourceTimeoutError",
+    "Sandbox",
     "SandboxAPIError",
     "SandboxAuthenticationError",
+    "SandboxClient",
     "SandboxClientError",
     "SandboxConnectionError",
     "SandboxError",
     "SandboxNotReadyError",
     "SandboxOperationError",
     "SandboxServerReloadError",
+    "SandboxTemplate",
     "StreamingUnsupportedError",
+    "Template",
     "TunnelConnectionRefusedError",
     "TunnelError",
     "TunnelPortNotAllowedError",
     "TunnelUnsupportedVersionError",
     "ValidationError",
-]
-_MODELS = [
-    "ExecutionResult",
-    "Gap",
-    "OutputChunk",
-    "Pool",
-    "ResourceSpec",
-    "ResourceStatus",
-    "SandboxTemplate",
-    "Template",
     "Volume",
     "VolumeMountSpec",
 ]
-_HOME = (
-    dict.fromkeys(_CLIENT, "sandboxcore.client")
-    | dict.fromkeys(_ERRORS, "sandboxcore.errors")
-    | dict.fromkeys(_MODELS, "sandboxcore.models")
+
+_MODELS = frozenset(
+    {
+        "ExecutionResult",
+        "Gap",
+        "OutputChunk",
+        "Pool",
+        "ResourceSpec",
+        "ResourceStatus",
+        "SandboxTemplate",
+        "Template",
+        "Volume",
+        "VolumeMountSpec",
+    }
 )
 
-__all__ = [*_CLIENT, *_ERRORS, *_MODELS]  # noqa: PLE0604
+
+def _home(name: str) -> str:
+    """The module that defines a public name."""
+    if name in _MODELS:
+        return "sandboxcore.models"
+    return "sandboxcore.errors" if name.endswith("Error") else "sandboxcore.client"
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use."""
-    home = _HOME.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module 'sandboxcore' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
+    value = getattr(import_module(_home(name)), name)
     globals()[name] = value
     return value
 

@@ -62,11 +62,6 @@ class Fields:
             raise self._wrong(name, "a whole number", None)
         return value
 
-    def object(self, name: str) -> Fields:
-        """An object; empty where it is missing."""
-        value = self._data.get(name)
-        return Fields({} if value is None else value, f"{self._what}.{name}")
-
     def objects(self, name: str) -> list[dict[str, Any]]:
         """A list of objects; empty where it is missing."""
         value = self._data.get(name)

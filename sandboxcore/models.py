@@ -46,13 +46,23 @@ class OutputChunk:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Output that is lost to this reader: bytes ``start`` to ``end`` of ``stream`` left the server's buffer unread."""
+@dataclass(frozen=True, slots=True, init=False)
+class Gap(OutputChunk):
+    """Output that this reader has lost: bytes ``start`` to ``end`` of ``stream`` left the server's buffer unread.
 
-    stream: StreamName
-    start: int
+    It stands in the sequence of chunks where the lost output would, with empty ``data``.
+    """
+
     end: int
+
+    def __init__(self, stream: StreamName, start: int, end: int) -> None:
+        OutputChunk.__init__(self, stream, "", start)
+        object.__setattr__(self, "end", end)
+
+    @property
+    def start(self) -> int:
+        """Offset of the first lost byte; the same as ``offset``."""
+        return self.offset
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,24 @@
+"""The SDK's two clients. ``_async`` is written by hand; ``_sync`` is generated from it by ``tools/unasync.py``.
+
+``_client``   the control plane: templates, volumes, pools, sandboxes
+``_sandbox``  one sandbox: commands and files
+``_handle``   one running command
+``_link``     that command's WebSocket, opened again as often as it is lost
+``_http``     requests with retries
+"""
+
+from sandboxcore.client._async._client import AsyncSandboxClient
+from sandboxcore.client._async._handle import AsyncCommandHandle
+from sandboxcore.client._async._sandbox import AsyncSandbox
+from sandboxcore.client._sync._client import SandboxClient
+from sandboxcore.client._sync._handle import CommandHandle
+from sandboxcore.client._sync._sandbox import Sandbox
+
+__all__ = [
+    "AsyncCommandHandle",
+    "AsyncSandbox",
+    "AsyncSandboxClient",
+    "CommandHandle",
+    "Sandbox",
+    "SandboxClient",
+]

@@ -1,0 +1,56 @@
+"""The few things that differ between the two clients by more than a keyword, in pairs of the same shape."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+    from websockets.asyncio.client import ClientConnection as AsyncWebSocket
+    from websockets.sync.client import ClientConnection as WebSocket
+
+AsyncLock = asyncio.Lock
+Lock = threading.Lock
+AsyncEvent = asyncio.Event
+Event = threading.Event
+async_sleep = asyncio.sleep
+sleep = time.sleep
+
+
+async def async_wait(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for the event, at most so long; True if it is set."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
+def wait(event: threading.Event, seconds: float) -> bool:
+    """Wait for the event, at most so long; True if it is set."""
+    return event.wait(seconds)
+
+
+def async_abandon(websocket: AsyncWebSocket) -> None:
+    """Drop a connection without a word, for when nobody can wait any more."""
+    with contextlib.suppress(RuntimeError):  # the event loop may be closed already, and the connection with it
+        websocket.transport.abort()
+
+
+def abandon(websocket: WebSocket) -> None:
+    """Drop a connection without a word; its own thread sees that and ends."""
+    with contextlib.suppress(OSError):
+        websocket.socket.shutdown(socket.SHUT_RDWR)
+
+
+def async_abandon_http(http: httpx.AsyncClient) -> None:
+    """Nothing: asynchronous connections can only be closed by awaiting, so it is the owner who must."""
+
+
+def abandon_http(http: httpx.Client) -> None:
+    """Close the connections of a client that is collected without having been closed."""
+    http.close()

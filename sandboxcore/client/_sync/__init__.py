@@ -1,0 +1,2 @@
+# Generated from sandboxcore/client/_async/__init__.py by tools/unasync.py: change that file, then run this tool.
+"""The synchronous client."""

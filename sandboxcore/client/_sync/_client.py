@@ -1,0 +1,291 @@
+# Generated from sandboxcore/client/_async/_client.py by tools/unasync.py: change that file, then run this tool.
+"""The control plane: templates, volumes, pools and sandboxes."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from sandboxcore.client._io import sleep
+from sandboxcore.client._sync._http import Http
+from sandboxcore.client._sync._sandbox import Sandbox
+from sandboxcore.errors import ResourceCreationError, ResourceTimeoutError
+from sandboxcore.fields import Fields
+from sandboxcore.models import Pool, ResourceSpec, ResourceStatus, Template, Volume
+from sandboxcore.protocol import calls
+from sandboxcore.protocol.retry import RetryPolicy
+from sandboxcore.protocol.settings import auth_headers, resolve_api_key, resolve_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    import httpx
+
+    from sandboxcore.models import VolumeMountSpec
+
+
+class SandboxClient:
+    """A connection to one server.
+
+    ``api_endpoint`` is the whole base URL, by default made from ``SANDBOX_ENDPOINT``, ``LANGSMITH_ENDPOINT`` or
+    ``LANGCHAIN_ENDPOINT``; ``api_key`` likewise from ``SANDBOX_API_KEY`` and so on. ``timeout`` is for one HTTP
+    request, in seconds. ``max_retries`` is for failed connections, 502, 503, 504 and 429. ``headers`` go with every
+    request and WebSocket; ``transport`` replaces httpx's own.
+
+    Every method raises ``SandboxConnectionError`` where the server cannot be reached, ``SandboxAuthenticationError``
+    where it does not accept the key, and ``InvalidResponseError`` where its answer makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_endpoint: str | None = None,
+        timeout: float = 10.0,
+        api_key: str | None = None,
+        max_retries: int = 3,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._base_url = resolve_endpoint(api_endpoint, os.environ)
+        self._api_key = resolve_api_key(api_key, os.environ)
+        self._headers = {**(headers or {}), **auth_headers(self._api_key)}
+        self._policy = RetryPolicy(max_retries)
+        self._server_keeps_ids = True
+        self._http = Http(
+            self._base_url, headers=self._headers, timeout=timeout, policy=self._policy, transport=transport
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._base_url.rpartition('@')[2]}>"
+
+    def __enter__(self) -> SandboxClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        http = getattr(self, "_http", None)
+        if http is not None:
+            http.abandon()
+
+    def close(self) -> None:
+        """Close the connections for HTTP; handles of running commands have their own."""
+        self._http.close()
+
+    def create_volume(self, name: str, size: str, *, timeout: int = 60) -> Volume:
+        """Create a volume of ``size`` (``1Gi``) and wait, at most ``timeout`` seconds, until it can be used.
+
+        Raises ``ResourceAlreadyExistsError``, ``ResourceCreationError``, ``ResourceTimeoutError``,
+        ``ValidationError`` and ``QuotaExceededError``.
+        """
+        return Volume.from_dict(self._http.json(calls.create_volume(name, size, timeout)))
+
+    def get_volume(self, name: str) -> Volume:
+        """One volume. Raises ``ResourceNotFoundError``."""
+        return Volume.from_dict(self._http.json(calls.get_one("volume", name)))
+
+    def list_volumes(self) -> list[Volume]:
+        """All volumes."""
+        return [Volume.from_dict(each) for each in self._list(calls.list_all("volume"), "volumes")]
+
+    def update_volume(self, name: str, *, new_name: str | None = None, size: str | None = None) -> Volume:
+        """Rename or grow a volume.
+
+        Raises ``ResourceNotFoundError``, ``ResourceNameConflictError``, ``QuotaExceededError``, and
+        ``ValidationError`` for a size below the present one.
+        """
+        changes = _given(name=new_name, size=size)
+        if not changes:
+            return self.get_volume(name)
+        return Volume.from_dict(self._http.json(calls.update("volume", name, changes)))
+
+    def delete_volume(self, name: str) -> None:
+        """Delete a volume and what it holds. Raises ``ResourceNotFoundError`` and ``ResourceInUseError``."""
+        self._http.fetch(calls.delete("volume", name))
+
+    def create_template(
+        self,
+        name: str,
+        image: str,
+        *,
+        cpu: str = "500m",
+        memory: str = "512Mi",
+        storage: str | None = None,
+        volume_mounts: Sequence[VolumeMountSpec] | None = None,
+    ) -> Template:
+        """Create a template; limits are Kubernetes quantities.
+
+        Raises ``ResourceAlreadyExistsError``, ``ValidationError``, and ``ResourceNotFoundError`` for a volume.
+        """
+        call = calls.create_template(name, image, ResourceSpec(cpu, memory, storage), volume_mounts or ())
+        return Template.from_dict(self._http.json(call))
+
+    def get_template(self, name: str) -> Template:
+        """One template. Raises ``ResourceNotFoundError``."""
+        return Template.from_dict(self._http.json(calls.get_one("template", name)))
+
+    def list_templates(self) -> list[Template]:
+        """All templates."""
+        return [Template.from_dict(each) for each in self._list(calls.list_all("template"), "templates")]
+
+    def update_template(self, name: str, *, new_name: str) -> Template:
+        """Rename a template. Raises ``ResourceNotFoundError`` and ``ResourceNameConflictError``."""
+        call = calls.update("template", name, {"name": new_name})
+        return Template.from_dict(self._http.json(call))
+
+    def delete_template(self, name: str) -> None:
+        """Delete a template. Raises ``ResourceNotFoundError``, and ``ResourceInUseError`` while anything uses it."""
+        self._http.fetch(calls.delete("template", name))
+
+    def create_pool(self, name: str, template_name: str, replicas: int, *, timeout: int = 30) -> Pool:
+        """Keep ``replicas`` (1-100) sandboxes of a template ready, and wait until they are, 10-600 seconds.
+
+        Raises ``ResourceNotFoundError`` for the template, ``ValidationError`` if that has volumes,
+        ``ResourceAlreadyExistsError``, ``ResourceTimeoutError`` and ``QuotaExceededError``.
+        """
+        return Pool.from_dict(self._http.json(calls.create_pool(name, template_name, replicas, timeout)))
+
+    def get_pool(self, name: str) -> Pool:
+        """One pool. Raises ``ResourceNotFoundError``."""
+        return Pool.from_dict(self._http.json(calls.get_one("pool", name)))
+
+    def list_pools(self) -> list[Pool]:
+        """All pools."""
+        return [Pool.from_dict(each) for each in self._list(calls.list_all("pool"), "pools")]
+
+    def update_pool(self, name: str, *, new_name: str | None = None, replicas: int | None = None) -> Pool:
+        """Rename or scale (0-100, 0 pauses) a pool.
+
+        Raises ``ResourceNotFoundError``, ``ResourceNameConflictError``, ``ValidationError`` and
+        ``QuotaExceededError``.
+        """
+        changes = _given(name=new_name, replicas=replicas)
+        if not changes:
+            return self.get_pool(name)
+        return Pool.from_dict(self._http.json(calls.update("pool", name, changes)))
+
+    def delete_pool(self, name: str) -> None:
+        """Delete a pool and its waiting sandboxes. Raises ``ResourceNotFoundError``."""
+        self._http.fetch(calls.delete("pool", name))
+
+    def sandbox(
+        self,
+        template_name: str,
+        *,
+        name: str | None = None,
+        timeout: int = 30,
+        ttl_seconds: int | None = None,
+        idle_ttl_seconds: int | None = None,
+    ) -> Sandbox:
+        """Create a sandbox that is deleted at the end of the ``with`` that it is used in.
+
+        Arguments and errors are those of ``create_sandbox``.
+        """
+        sandbox = self.create_sandbox(
+            template_name, name=name, timeout=timeout, ttl_seconds=ttl_seconds, idle_ttl_seconds=idle_ttl_seconds
+        )
+        sandbox._auto_delete = True
+        return sandbox
+
+    def create_sandbox(
+        self,
+        template_name: str,
+        *,
+        name: str | None = None,
+        timeout: int = 30,
+        wait_for_ready: bool = True,
+        ttl_seconds: int | None = None,
+        idle_ttl_seconds: int | None = None,
+    ) -> Sandbox:
+        """Create a sandbox that stays until it is deleted or its lifetime ends, and wait until it is ready.
+
+        ``timeout`` bounds the waiting, in seconds; ``wait_for_ready=False`` returns at once. Lifetimes are whole
+        minutes in seconds: ``ttl_seconds`` from its creation, ``idle_ttl_seconds`` from its last activity; 0 is none.
+
+        Raises ``ResourceNotFoundError`` for the template, ``ResourceTimeoutError``, ``ResourceCreationError``,
+        ``ResourceAlreadyExistsError``, ``ValidationError`` and ``QuotaExceededError``.
+        """
+        call = calls.create_sandbox(
+            name or f"sandbox-{uuid.uuid4().hex[:12]}",
+            template_name,
+            timeout=timeout,
+            wait_for_ready=wait_for_ready,
+            lifetimes=_given(ttl_seconds=ttl_seconds, idle_ttl_seconds=idle_ttl_seconds),
+        )
+        sandbox = Sandbox.from_dict(self._http.json(call), self, auto_delete=False)
+        if wait_for_ready and sandbox.status == "provisioning":
+            return self.wait_for_sandbox(sandbox.name, timeout=timeout)
+        return sandbox
+
+    def get_sandbox(self, name: str) -> Sandbox:
+        """One sandbox. Raises ``ResourceNotFoundError``."""
+        data = self._http.json(calls.get_one("sandbox", name))
+        return Sandbox.from_dict(data, self, auto_delete=False)
+
+    def list_sandboxes(self) -> list[Sandbox]:
+        """All sandboxes."""
+        found = self._list(calls.list_all("sandbox"), "sandboxes")
+        return [Sandbox.from_dict(each, self, auto_delete=False) for each in found]
+
+    def update_sandbox(
+        self,
+        name: str,
+        *,
+        new_name: str | None = None,
+        ttl_seconds: int | None = None,
+        idle_ttl_seconds: int | None = None,
+    ) -> Sandbox:
+        """Rename a sandbox or change its lifetimes, 0 for none.
+
+        Raises ``ResourceNotFoundError``, ``ResourceNameConflictError`` and ``ValidationError``.
+        """
+        changes = _given(name=new_name, ttl_seconds=ttl_seconds, idle_ttl_seconds=idle_ttl_seconds)
+        if not changes:
+            return self.get_sandbox(name)
+        data = self._http.json(calls.update("sandbox", name, changes))
+        return Sandbox.from_dict(data, self, auto_delete=False)
+
+    def delete_sandbox(self, name: str) -> None:
+        """Delete a sandbox and all that runs in it. Raises ``ResourceNotFoundError``."""
+        self._http.fetch(calls.delete("sandbox", name))
+
+    def get_sandbox_status(self, name: str) -> ResourceStatus:
+        """How far a sandbox's creation is; cheaper than ``get_sandbox``. Raises ``ResourceNotFoundError``."""
+        return ResourceStatus.from_dict(self._http.json(calls.get_status(name)))
+
+    def wait_for_sandbox(self, name: str, *, timeout: float = 120, poll_interval: float = 1.0) -> Sandbox:
+        """Ask every ``poll_interval`` seconds until a sandbox is ready, and return it.
+
+        Raises ``ResourceCreationError`` if it fails, ``ResourceTimeoutError`` after ``timeout`` seconds, and
+        ``ResourceNotFoundError``.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            status = self.get_sandbox_status(name)
+            if status.status == "ready":
+                return self.get_sandbox(name)
+            if status.status == "failed":
+                reason = status.status_message or "the sandbox could not be provisioned"
+                raise ResourceCreationError(reason, resource_type="sandbox")
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise ResourceTimeoutError(
+                    f"sandbox '{name}' was not ready after {timeout} s",
+                    resource_type="sandbox",
+                    last_status=status.status,
+                )
+            sleep(min(poll_interval, remaining))
+
+    def _list(self, call: calls.Call, key: str) -> list[dict[str, Any]]:
+        return Fields(self._http.json(call), "list").objects(key)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """The arguments that are not None."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,252 @@
+# Generated from sandboxcore/client/_async/_sandbox.py by tools/unasync.py: change that file, then run this tool.
+"""One sandbox: its commands and its files."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import deque
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from sandboxcore.client._sync._handle import CommandHandle
+from sandboxcore.client._sync._link import Link
+from sandboxcore.errors import (
+    DataplaneNotConfiguredError,
+    ResourceNotFoundError,
+    SandboxClientError,
+    SandboxNotReadyError,
+    StreamingUnsupportedError,
+)
+from sandboxcore.models import ExecutionResult, SandboxRecord, sandbox_fields
+from sandboxcore.protocol import calls
+from sandboxcore.protocol.commands import CommandRequest
+from sandboxcore.protocol.settings import websocket_url
+from sandboxcore.protocol.stream import CommandStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from sandboxcore.client._sync._client import SandboxClient
+
+logger = logging.getLogger("sandboxcore.client")
+
+
+class Sandbox(SandboxRecord):
+    """A sandbox as it was when the server was asked, and what can be done with it.
+
+    As a context manager one from ``client.sandbox()`` is deleted at the end, and one from elsewhere is not.
+    """
+
+    _client: SandboxClient
+    _auto_delete: bool
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], client: SandboxClient, auto_delete: bool = True) -> Sandbox:
+        """Read a sandbox that belongs to ``client``. Raises ``InvalidResponseError``."""
+        sandbox = cls(**sandbox_fields(data))
+        sandbox._client = client
+        sandbox._auto_delete = auto_delete
+        return sandbox
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Delete the sandbox if that is this object's part; a failure to do so is logged, not raised."""
+        if not self._auto_delete:
+            return
+        try:
+            self._client.delete_sandbox(self.name)
+        except ResourceNotFoundError:
+            logger.debug("sandbox %s was deleted already", self.name)
+        except SandboxClientError as failure:
+            logger.warning("sandbox %s could not be deleted and goes on: %s", self.name, failure)
+
+    @overload
+    def run(
+        self,
+        command: str,
+        *,
+        timeout: float = ...,
+        env: Mapping[str, str] | None = ...,
+        cwd: str | None = ...,
+        shell: str = ...,
+        on_stdout: Callable[[str], Any] | None = ...,
+        on_stderr: Callable[[str], Any] | None = ...,
+        idle_timeout: int = ...,
+        kill_on_disconnect: bool = ...,
+        ttl_seconds: int = ...,
+        pty: bool = ...,
+        wait: Literal[True] = ...,
+        rows: int | None = ...,
+        cols: int | None = ...,
+        command_id: str | None = ...,
+        gaps: bool = ...,
+        collect: bool = ...,
+    ) -> ExecutionResult: ...
+
+    @overload
+    def run(
+        self,
+        command: str,
+        *,
+        timeout: float = ...,
+        env: Mapping[str, str] | None = ...,
+        cwd: str | None = ...,
+        shell: str = ...,
+        on_stdout: Callable[[str], Any] | None = ...,
+        on_stderr: Callable[[str], Any] | None = ...,
+        idle_timeout: int = ...,
+        kill_on_disconnect: bool = ...,
+        ttl_seconds: int = ...,
+        pty: bool = ...,
+        wait: Literal[False],
+        rows: int | None = ...,
+        cols: int | None = ...,
+        command_id: str | None = ...,
+        gaps: bool = ...,
+        collect: bool = ...,
+    ) -> CommandHandle: ...
+
+    def run(
+        self,
+        command: str,
+        *,
+        timeout: float = 60,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        shell: str = "/bin/bash",
+        on_stdout: Callable[[str], Any] | None = None,
+        on_stderr: Callable[[str], Any] | None = None,
+        idle_timeout: int = 300,
+        kill_on_disconnect: bool = False,
+        ttl_seconds: int = 600,
+        pty: bool = False,
+        wait: bool = True,
+        rows: int | None = None,
+        cols: int | None = None,
+        command_id: str | None = None,
+        gaps: bool = False,
+        collect: bool = True,
+    ) -> ExecutionResult | CommandHandle:
+        """Run a shell command; return its result, or with ``wait=False`` a handle as soon as it has started.
+
+        Times are seconds. ``timeout`` 0 lets the command run on. ``idle_timeout`` kills it when no client was connected
+        for so long, -1 never; ``ttl_seconds`` keeps its output after the end for ``reconnect``, -1 for ever. ``pty``
+        gives it a terminal of ``rows`` and ``cols``. ``command_id`` names it, else a UUID does: a name that exists is
+        attached to, not run again. ``gaps`` yields a ``Gap`` where output was lost. ``collect=False`` keeps nothing for
+        ``result``, for a handle that is read for hours. Callbacks get each piece of output as it arrives.
+
+        Without a WebSocket, and if neither handle, callbacks nor ``pty`` need one, the command runs over plain HTTP.
+
+        Raises ``ValueError`` for callbacks with ``wait=False``, ``SandboxNotReadyError``,
+        ``DataplaneNotConfiguredError``, ``CommandTimeoutError``, ``SandboxOperationError``, and
+        ``SandboxConnectionError`` after the last try to reconnect.
+        """
+        callbacks = {"stdout": on_stdout, "stderr": on_stderr}
+        watched = on_stdout is not None or on_stderr is not None
+        if watched and not wait:
+            raise ValueError("callbacks need wait=True; with wait=False, iterate the handle")
+        request = CommandRequest(
+            command=command,
+            command_id=command_id or str(uuid.uuid4()),
+            timeout=timeout,
+            env=env,
+            cwd=cwd,
+            shell=shell,
+            idle_timeout=idle_timeout,
+            kill_on_disconnect=kill_on_disconnect,
+            ttl_seconds=ttl_seconds,
+            pty=pty,
+            rows=rows,
+            cols=cols,
+        )
+        stream = CommandStream(request.command_id, request=request, gaps=gaps, collect=collect)
+        try:
+            handle = self._open(stream)
+        except StreamingUnsupportedError:
+            if not wait or watched or pty:
+                raise
+            return self._run_http(request)
+        if not wait:
+            return handle
+        with handle:
+            if watched:
+                for chunk in handle:
+                    callback = callbacks[chunk.stream]
+                    if callback is not None and chunk.data:
+                        callback(chunk.data)
+            return handle.result
+
+    def reconnect(
+        self,
+        command_id: str,
+        *,
+        stdout_offset: int = 0,
+        stderr_offset: int = 0,
+        gaps: bool = False,
+        collect: bool = True,
+    ) -> CommandHandle:
+        """Attach to a command that runs or has ended lately, from these byte offsets of its output on.
+
+        Raises ``SandboxNotReadyError``, ``DataplaneNotConfiguredError`` and ``SandboxConnectionError``; a command that
+        is not known, or whose output is no longer kept, raises ``SandboxOperationError`` when the handle is read.
+        """
+        stream = CommandStream(
+            command_id, stdout_offset=stdout_offset, stderr_offset=stderr_offset, gaps=gaps, collect=collect
+        )
+        return self._open(stream)
+
+    def write(self, path: str, content: str | bytes, *, timeout: float = 60) -> None:
+        """Write a file, making its parent folders; a relative path is below the user's home, text becomes UTF-8.
+
+        Raises ``SandboxOperationError``, ``SandboxNotReadyError``, ``DataplaneNotConfiguredError`` and
+        ``SandboxConnectionError``.
+        """
+        data = content.encode() if isinstance(content, str) else bytes(content)
+        self._client._http.fetch(calls.upload(self._address(), self.name, path, data, timeout))
+
+    def read(self, path: str, *, timeout: float = 60) -> bytes:
+        """The content of a file; a relative path is below the user's home.
+
+        Raises ``ResourceNotFoundError``, and else what ``write`` raises.
+        """
+        reply = self._client._http.fetch(calls.download(self._address(), self.name, path, timeout))
+        return reply.content
+
+    def _address(self) -> str:
+        """The data plane's URL. Raises ``SandboxNotReadyError`` and ``DataplaneNotConfiguredError``."""
+        if self.status != "ready":
+            raise SandboxNotReadyError(
+                f"sandbox '{self.name}' is not ready (status: {self.status}); wait_for_sandbox() waits for it"
+            )
+        if not self.dataplane_url:
+            raise DataplaneNotConfiguredError(f"sandbox '{self.name}' has no dataplane_url")
+        return self.dataplane_url
+
+    def _open(self, stream: CommandStream) -> CommandHandle:
+        """A handle on a stream that has begun."""
+        link = Link(
+            websocket_url(self._address()),
+            stream,
+            headers=self._client._headers,
+            sandbox=self.name,
+            start_tries=self._client._policy.max_retries,
+            repeatable=self._client._server_keeps_ids,
+        )
+        try:
+            link.start()
+        except BaseException:
+            link.close()
+            raise
+        if stream.keeps_id is False:
+            self._client._server_keeps_ids = False
+        return CommandHandle(link, self, deque())
+
+    def _run_http(self, request: CommandRequest) -> ExecutionResult:
+        """Run a command with one HTTP request."""
+        call = calls.execute(self._address(), self.name, request.http_body(), request.timeout)
+        return ExecutionResult.from_dict(self._client._http.json(call))

@@ -1,0 +1,196 @@
+"""The state of one command's output: what has come, from which byte to go on, and how it ended.
+
+Feed it the messages of a connection. When that connection is lost, open another, send ``opening()`` and go on feeding:
+output that came before comes out once.
+
+::
+
+    new ── started ──▶ running ── exit ──▶ done (result)
+                          └────── error ─▶ raises, and ``failure`` holds it
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from sandboxcore.errors import InvalidResponseError
+from sandboxcore.fields import Fields
+from sandboxcore.models import ExecutionResult, Gap, OutputChunk
+from sandboxcore.protocol import commands
+from sandboxcore.protocol.failures import stream_failure
+
+if TYPE_CHECKING:
+    from sandboxcore.errors import SandboxClientError
+    from sandboxcore.models import StreamName
+    from sandboxcore.protocol.commands import CommandRequest
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class CommandStream:
+    """The output of one command as it arrives over any number of connections.
+
+    Begin with ``request`` to run a command, without it to read one that runs. ``gaps`` yields a ``Gap`` where output
+    was lost; ``collect`` keeps all output for ``result``, which without it has empty ``stdout`` and ``stderr``.
+    """
+
+    def __init__(
+        self,
+        command_id: str,
+        *,
+        request: CommandRequest | None = None,
+        stdout_offset: int = 0,
+        stderr_offset: int = 0,
+        gaps: bool = False,
+        collect: bool = True,
+    ) -> None:
+        self.command_id = command_id
+        self.pid: int | None = None
+        self.result: ExecutionResult | None = None
+        self.failure: SandboxClientError | None = None
+        self.started = request is None
+        self.keeps_id: bool | None = None
+        """Whether the server took the ``command_id`` that the client chose; None until it has answered."""
+        self._request = request
+        self._gaps = gaps
+        self._collect = collect
+        self._offsets: dict[StreamName, int] = {"stdout": stdout_offset, "stderr": stderr_offset}
+        self._parts: dict[StreamName, list[str]] = {"stdout": [], "stderr": []}
+
+    @property
+    def stdout_offset(self) -> int:
+        """UTF-8 bytes of the standard output that have come, lost ones included."""
+        return self._offsets["stdout"]
+
+    @property
+    def stderr_offset(self) -> int:
+        """UTF-8 bytes of the standard error that have come, lost ones included."""
+        return self._offsets["stderr"]
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing more can come."""
+        return self.result is not None or self.failure is not None
+
+    def opening(self) -> str:
+        """The first message on a new connection."""
+        if self._request is not None and not self.started:
+            return self._request.message(gaps=self._gaps)
+        return commands.reconnect(self.command_id, self.stdout_offset, self.stderr_offset, gaps=self._gaps)
+
+    def receive(self, text: str | bytes) -> list[OutputChunk]:
+        """Take one message and return what it adds to the output, which may be nothing.
+
+        Raises the error that an ``error`` message stands for, and ``InvalidResponseError`` for what is no message of
+        the protocol; either ends the stream. Kinds of messages that are not known are passed over.
+        """
+        try:
+            return self._receive(_decode(text))
+        except InvalidResponseError as error:
+            self.failure = error
+            raise
+
+    def _receive(self, message: dict[str, Any]) -> list[OutputChunk]:
+        kind = Fields(message, "command stream").text("type")
+        if not self.started and kind not in {"started", "error"}:
+            raise InvalidResponseError(f"command stream: '{kind}' came before 'started'", field="type")
+        if kind in {"stdout", "stderr"}:
+            return self._output(cast("StreamName", kind), Fields(message, "output"))
+        if kind == "gap":
+            return self._gap(Fields(message, "gap"))
+        if kind == "started":
+            self._begin(Fields(message, "started"))
+        elif kind == "exit":
+            self._end(Fields(message, "exit"))
+        elif kind == "error":
+            self._fail(Fields(message, "error"))
+        return []
+
+    def _begin(self, fields: Fields) -> None:
+        command_id = fields.required_text("command_id")
+        self.keeps_id = command_id == self.command_id
+        self.command_id = command_id
+        self.pid = fields.optional_integer("pid")
+        self.started = True
+
+    def _output(self, stream: StreamName, fields: Fields) -> list[OutputChunk]:
+        data = fields.required_text("data")
+        if not data:
+            return []
+        size, data = _measure(data)
+        here = self._offsets[stream]
+        offset = fields.integer("offset", here)
+        if offset < 0:
+            raise InvalidResponseError("output: field 'offset' is negative", field="offset")
+        end = offset + size
+        if end <= here:
+            return []
+        lost = self._jump(stream, offset)
+        if offset < here:
+            data, offset = _after(data, here - offset), here
+        self._offsets[stream] = end
+        return lost + self._keep(OutputChunk(stream, data, offset))
+
+    def _keep(self, chunk: OutputChunk) -> list[OutputChunk]:
+        if self._collect:
+            self._parts[chunk.stream].append(chunk.data)
+        return [chunk]
+
+    def _gap(self, fields: Fields) -> list[OutputChunk]:
+        stream = fields.required_text("stream")
+        if stream not in self._offsets:
+            raise InvalidResponseError(f"gap: there is no stream '{stream}'", field="stream")
+        return self._jump(stream, fields.required_integer("to"))
+
+    def _jump(self, stream: StreamName, offset: int) -> list[OutputChunk]:
+        """Go on at ``offset``; what lies between is lost."""
+        here = self._offsets[stream]
+        if offset <= here:
+            return []
+        self._offsets[stream] = offset
+        return [Gap(stream, here, offset)] if self._gaps else []
+
+    def _end(self, fields: Fields) -> None:
+        exit_code = fields.required_integer("exit_code")
+        stdout, stderr = ("".join(self._parts[stream]) for stream in ("stdout", "stderr"))
+        self._parts = {"stdout": [], "stderr": []}
+        self.result = ExecutionResult(stdout, stderr, exit_code)
+
+    def _fail(self, fields: Fields) -> None:
+        self.failure = stream_failure(
+            fields.text("error_type", "CommandError"),
+            fields.text("error", "the command failed"),
+            command_id=self.command_id if self.started else None,
+            timeout=self._request.timeout if self._request else None,
+        )
+        raise self.failure
+
+
+def _decode(text: str | bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidResponseError("command stream: a message is not JSON") from None
+    if not isinstance(message, dict):
+        raise InvalidResponseError("command stream: a message is not a JSON object")
+    return message
+
+
+def _measure(data: str) -> tuple[int, str]:
+    """The size of ``data`` in UTF-8 bytes, and ``data`` with half surrogate pairs, which no UTF-8 has, replaced."""
+    if data.isascii():
+        return len(data), data
+    try:
+        return len(data.encode()), data
+    except UnicodeEncodeError:
+        data = _LONE_SURROGATE.sub("\ufffd", data)
+        return len(data.encode()), data
+
+
+def _after(data: str, skip: int) -> str:
+    """``data`` without its first ``skip`` UTF-8 bytes, and without the rest of a character that this would cut."""
+    if data.isascii():
+        return data[skip:]
+    return data.encode()[skip:].decode(errors="ignore")

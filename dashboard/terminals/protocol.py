@@ -1,0 +1,133 @@
+"""What a terminal's page and the console say to each other on their WebSocket.
+
+Binary messages are an 8-byte big-endian offset, then bytes. From the console they are the shell's output and the
+offset counts the bytes of the shell's whole output. From the page they are what was typed and the offset counts
+the bytes that this page (``client``) ever typed, so that a retry after a reconnect is known for one.
+
+Text messages are JSON objects with a ``type``:
+
+from the page
+    ``open``    first message: ``client, offset, rows, cols``; ``offset`` is the first byte of output wanted
+    ``taken``   ``offset``: output before it has been drawn; the console keeps ``OUTPUT_WINDOW`` beyond it in flight
+    ``resize``  ``rows, cols``
+    ``ping``    ``id``; and ``pong`` in answer to one
+
+from the console
+    ``opened``  ``read_only``, and ``input``: how much of this client's typing is already taken (null: unknown client)
+    ``live``    ``offset``: output before it is a replay, whose questions to the terminal were answered long ago
+    ``answer``  ``on``: whether this page's terminal is the one that answers such questions
+    ``gap``     ``from, to``: output that is no longer kept
+    ``taken``   ``offset``: typing before it is on its way to the shell
+    ``exit``    ``exit_code``; then the console closes
+    ``ping``    ``id``; and ``pong`` in answer to one
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+OFFSET: Final = struct.Struct("!Q")
+MAX_MESSAGE: Final = 64 * 1024
+"""Most bytes of one message from a page."""
+OUTPUT_WINDOW: Final = 1024 * 1024
+"""Most bytes of output on their way to one page."""
+MAX_OFFSET: Final = 2**53 - 1
+"""A page counts in doubles."""
+_CLIENT = re.compile(r"\A[0-9a-zA-Z-]{8,64}\Z")
+
+
+class CloseCode(IntEnum):
+    """Why a socket was closed; the page says so, and knows from it whether to come back."""
+
+    ENDED = 1000
+    RELOADING = 1012
+    UNREACHABLE = 1013
+    BAD_MESSAGE = 4400
+    SIGNED_OUT = 4401
+    NOT_ALLOWED = 4403
+    GONE = 4404
+    SILENT = 4408
+
+
+class Closing(Exception):  # noqa: N818  # not an error: how a pump says that the socket is done
+    """The socket is to be closed. ``reason`` is one sentence for the person, at most 123 bytes."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason.encode()[:123].decode(errors="ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A terminal's size in cells."""
+
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A page's first message."""
+
+    client: str
+    offset: int
+    size: Size
+
+
+def encode_output(offset: int, data: bytes) -> bytes:
+    """A message with the output that begins at ``offset``."""
+    return OFFSET.pack(offset) + data
+
+
+def decode_input(message: bytes) -> tuple[int, bytes]:
+    """The offset and the bytes typed. Raises ``Closing``."""
+    if not OFFSET.size < len(message) <= MAX_MESSAGE:
+        raise Closing(CloseCode.BAD_MESSAGE, f"typed message of {len(message)} bytes")
+    return _offset(OFFSET.unpack_from(message)[0]), message[OFFSET.size :]
+
+
+def decode_control(text: str) -> dict[str, Any]:
+    """The JSON object of a text message. Raises ``Closing``."""
+    if len(text) > MAX_MESSAGE:
+        raise Closing(CloseCode.BAD_MESSAGE, "message too long")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Closing(CloseCode.BAD_MESSAGE, "message is not JSON") from None
+    if not isinstance(message, dict):
+        raise Closing(CloseCode.BAD_MESSAGE, "message is not an object")
+    return message
+
+
+def decode_open(message: dict[str, Any]) -> Open:
+    """The first message. Raises ``Closing``."""
+    client = message.get("client")
+    if message.get("type") != "open" or not isinstance(client, str) or not _CLIENT.match(client):
+        raise Closing(CloseCode.BAD_MESSAGE, "the first message must be open")
+    return Open(client, _offset(message.get("offset")), decode_size(message))
+
+
+def decode_size(message: dict[str, Any]) -> Size:
+    """Rows and columns, each 1 to 1000. Raises ``Closing``."""
+    return Size(_number(message.get("rows"), 1, 1000), _number(message.get("cols"), 1, 1000))
+
+
+def decode_taken(message: dict[str, Any]) -> int:
+    """The offset of a ``taken`` message. Raises ``Closing``."""
+    return _offset(message.get("offset"))
+
+
+def _offset(value: object) -> int:
+    return _number(value, 0, MAX_OFFSET)
+
+
+def _number(value: object, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise Closing(CloseCode.BAD_MESSAGE, f"a number from {low} to {high} was expected")
+    return value

@@ -1,0 +1,12 @@
+"""Addresses of the terminals' sockets: each is its page's address and ``socket``."""
+
+from django.urls import path
+
+from dashboard.terminals.consumer import TerminalConsumer
+
+websocket_urlpatterns = [
+    path(
+        "t/<slug:team>/sandboxes/<slug:name>/terminal/<uuid:session_id>/socket",
+        TerminalConsumer.as_asgi(),
+    ),
+]

@@ -1,0 +1,67 @@
+// The terminal itself: xterm.js with what this page adds to it, and no knowledge of where its bytes come from.
+
+import { FitAddon } from "../../vendor/xterm-6.0.0/addon-fit.mjs";
+import { SearchAddon } from "../../vendor/xterm-6.0.0/addon-search.mjs";
+import { UnicodeGraphemesAddon } from "../../vendor/xterm-6.0.0/addon-unicode-graphemes.mjs";
+import { WebLinksAddon } from "../../vendor/xterm-6.0.0/addon-web-links.mjs";
+import { WebglAddon } from "../../vendor/xterm-6.0.0/addon-webgl.mjs";
+import { Terminal } from "../../vendor/xterm-6.0.0/xterm.mjs";
+import { nonceDocument } from "./nonce-document.js";
+import { followTheme } from "./themes.js";
+
+const FONT = 'ui-monospace, SFMono-Regular, "Cascadia Mono", "JetBrains Mono", Menlo, Consolas, "DejaVu Sans Mono", "Noto Color Emoji", monospace';
+
+/** Open a link that the shell printed: only of the web, and unable to reach back to this page. */
+function follow(event, address) {
+  const { protocol } = new URL(address);
+  if (protocol === "https:" || protocol === "http:") window.open(address, "_blank", "noopener,noreferrer");
+}
+
+/** Draw with the graphics card; where that fails, now or later, xterm.js draws with elements. */
+function accelerate(terminal) {
+  try {
+    const webgl = new WebglAddon();
+    webgl.onContextLoss(() => webgl.dispose());
+    terminal.loadAddon(webgl);
+  } catch (error) {
+    console.info("The terminal is drawn without WebGL:", error.message);
+  }
+}
+
+/** A terminal in `host`, fitted to it. Returns {terminal, fit, search}. */
+export function makeScreen(host, { nonce, fontSize }) {
+  const terminal = new Terminal({
+    allowProposedApi: true, // the addon of grapheme clusters needs it
+    cursorBlink: true,
+    documentOverride: nonceDocument(nonce),
+    fontFamily: FONT,
+    fontSize,
+    linkHandler: { activate: follow },
+    minimumContrastRatio: 4.5,
+    rightClickSelectsWord: true,
+    scrollback: 10_000,
+  });
+  const fit = new FitAddon();
+  const search = new SearchAddon();
+  terminal.loadAddon(fit);
+  terminal.loadAddon(search);
+  terminal.loadAddon(new WebLinksAddon(follow));
+  terminal.loadAddon(new UnicodeGraphemesAddon());
+  followTheme((theme) => {
+    terminal.options.theme = theme;
+    host.style.backgroundColor = theme.background;
+  });
+  terminal.open(host);
+  accelerate(terminal);
+  fit.fit();
+  return { terminal, fit, search };
+}
+
+/** Keep the terminal as large as its host, now and whenever that changes. */
+export function keepFitted(host, fit) {
+  let frame = 0;
+  new ResizeObserver(() => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => host.clientWidth && host.clientHeight && fit.fit());
+  }).observe(host);
+}

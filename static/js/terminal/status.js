@@ -1,0 +1,64 @@
+// How the terminal stands, in words, beside the screen and never on it.
+
+const SIGNALS = { 129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT", 134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM" };
+
+function ended({ exitCode, reason }) {
+  if (exitCode === undefined || exitCode === null) return reason || "The shell has ended";
+  const signal = SIGNALS[exitCode];
+  return signal ? `The shell was ended by ${signal} (exit code ${exitCode})` : `The shell has ended with exit code ${exitCode}`;
+}
+
+function waiting({ attempt, until, reason }) {
+  const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000));
+  const when = seconds ? `next in ${seconds} s` : "now";
+  const offline = navigator.onLine === false ? "this device is offline" : reason;
+  return `Reconnecting: try ${attempt}, ${when}${offline ? ` · ${offline}` : ""}`;
+}
+
+// state -> [colour of the dot, words]
+const SHOWN = {
+  starting: () => ["blue", "Starting a shell"],
+  connecting: ({ attempt }) => (attempt ? ["yellow", `Reconnecting: try ${attempt}, now`] : ["blue", "Connecting"]),
+  connected: ({ readOnly }) => (readOnly ? ["green", "Connected, read-only"] : ["green", "Connected"]),
+  waiting: (state) => ["yellow", waiting(state)],
+  ended: (state) => ["secondary", ended(state)],
+  gone: ({ reason }) => ["red", reason || "The sandbox is gone"],
+  "signed-out": () => ["red", "You are signed out"],
+  "not-allowed": ({ reason }) => ["red", reason || "You may not use this terminal"],
+  failed: ({ reason }) => ["red", reason],
+};
+const RESTARTABLE = new Set(["ended", "gone"]);
+
+export class Status {
+  constructor(bar) {
+    this.bar = bar;
+    this.words = bar.querySelector("[data-status-words]");
+    this.dot = bar.querySelector("[data-status-dot]");
+    this.latency = bar.querySelector("[data-latency]");
+    this.restart = bar.querySelector("[data-restart]");
+    this.signIn = bar.querySelector("[data-sign-in]");
+    this.smooth = null;
+  }
+
+  show(state) {
+    clearInterval(this.clock);
+    this.paint(state);
+    if (state.name === "waiting") this.clock = setInterval(() => this.paint(state), 250);
+    this.bar.dataset.state = state.name;
+    if (this.restart) this.restart.hidden = !RESTARTABLE.has(state.name);
+    this.signIn.hidden = state.name !== "signed-out";
+    if (state.name !== "connected") this.latency.textContent = "";
+  }
+
+  paint(state) {
+    const [colour, words] = SHOWN[state.name](state);
+    this.dot.className = `status-dot bg-${colour}${colour === "yellow" || colour === "blue" ? " status-dot-animated" : ""}`;
+    if (this.words.textContent !== words) this.words.textContent = words;
+  }
+
+  /** Show how long a message takes to the console and back, smoothed. */
+  delay(ms) {
+    this.smooth = this.smooth === null ? ms : this.smooth * 0.7 + ms * 0.3;
+    this.latency.textContent = this.smooth < 1 ? "<1 ms" : `${Math.round(this.smooth)} ms`;
+  }
+}

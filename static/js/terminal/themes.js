@@ -1,0 +1,66 @@
+// The screen's colours, light and dark. They follow the console's theme, also while the page is open.
+
+const LIGHT = {
+  background: "#ffffff",
+  foreground: "#1f2937",
+  cursor: "#1f2937",
+  cursorAccent: "#ffffff",
+  selectionBackground: "#b6d4fe",
+  selectionInactiveBackground: "#dbe7f7",
+  scrollbarSliderBackground: "#1f293733",
+  scrollbarSliderHoverBackground: "#1f293755",
+  scrollbarSliderActiveBackground: "#1f293777",
+  black: "#1f2937",
+  red: "#c4262e",
+  green: "#1a7f37",
+  yellow: "#8a6100",
+  blue: "#0550c8",
+  magenta: "#8431b8",
+  cyan: "#0a7485",
+  white: "#6e7781",
+  brightBlack: "#57606a",
+  brightRed: "#a40e26",
+  brightGreen: "#116329",
+  brightYellow: "#6f4e00",
+  brightBlue: "#1f6feb",
+  brightMagenta: "#a04bd0",
+  brightCyan: "#1b7c83",
+  brightWhite: "#8c959f",
+};
+
+const DARK = {
+  background: "#0f1623",
+  foreground: "#dce3ee",
+  cursor: "#dce3ee",
+  cursorAccent: "#0f1623",
+  selectionBackground: "#2f4d7c",
+  selectionInactiveBackground: "#26344c",
+  scrollbarSliderBackground: "#dce3ee22",
+  scrollbarSliderHoverBackground: "#dce3ee44",
+  scrollbarSliderActiveBackground: "#dce3ee66",
+  black: "#3b465a",
+  red: "#ff7b72",
+  green: "#56d364",
+  yellow: "#e3b341",
+  blue: "#79b8ff",
+  magenta: "#d2a8ff",
+  cyan: "#56d4dd",
+  white: "#c3ccd9",
+  brightBlack: "#8491a7",
+  brightRed: "#ffa198",
+  brightGreen: "#7ee787",
+  brightYellow: "#f2cc60",
+  brightBlue: "#a5d0ff",
+  brightMagenta: "#e2c5ff",
+  brightCyan: "#9be9ef",
+  brightWhite: "#ffffff",
+};
+
+const root = document.documentElement;
+const current = () => (root.dataset.bsTheme === "dark" ? DARK : LIGHT);
+
+/** Call `apply` with the colours now, and whenever the console's theme changes. */
+export function followTheme(apply) {
+  new MutationObserver(() => apply(current())).observe(root, { attributeFilter: ["data-bs-theme"] });
+  apply(current());
+}

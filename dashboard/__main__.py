@@ -14,6 +14,8 @@ MAX_MESSAGE = 1024 * 1024
 def main() -> int:
     """Serve until told to stop; returns the process's exit code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    # The database holds sessions: nobody else on the machine reads it.
+    os.umask(0o077)
     from django.conf import settings
 
     uvicorn.run(

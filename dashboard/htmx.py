@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asgiref.sync import markcoroutinefunction
-from django.http import HttpResponse, HttpResponseRedirectBase
+from django.http import HttpResponse
+from django.http.response import HttpResponseRedirectBase
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

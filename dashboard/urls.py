@@ -1,7 +1,5 @@
 """Every address of the console. What belongs to a team lies below ``/t/<team>/``."""
 
-from importlib.util import find_spec
-
 from django.urls import include, path
 
 from dashboard import views
@@ -18,7 +16,5 @@ urlpatterns = [
     path("t/<slug:team>/", include("dashboard.resources.urls")),
     path("t/<slug:team>/activity/", include("dashboard.audit.urls")),
     path("t/<slug:team>/team/", include("dashboard.teams.urls")),
+    path("t/<slug:team>/sandboxes/<slug:name>/", include("dashboard.terminals.urls")),
 ]
-
-if find_spec("dashboard.terminals.urls"):
-    urlpatterns.append(path("t/<slug:team>/sandboxes/<slug:name>/", include("dashboard.terminals.urls")))

@@ -6,10 +6,11 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from sandboxcore import AsyncSandboxClient
+
 if TYPE_CHECKING:
     from dashboard.accounts.models import User
     from dashboard.teams.models import Team
-    from sandboxcore import AsyncSandboxClient
 
 MAX_CLIENTS = 64
 TIMEOUT = 10.0
@@ -40,8 +41,6 @@ def client_for(team: Team, actor: User) -> AsyncSandboxClient:
 
 def make_client(team: Team, actor_name: str) -> AsyncSandboxClient:
     """A new client of the team's server, to be closed by the caller: for what lives long, a terminal's socket say."""
-    from sandboxcore import AsyncSandboxClient
-
     return AsyncSandboxClient(
         api_endpoint=team.api_endpoint,
         api_key=team.api_key,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from django import template
+from django import forms, template
 from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -15,7 +16,7 @@ from dashboard.audit.registry import SENTENCES
 from dashboard.vendored import ICONS
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from django.forms import BoundField
 
     from dashboard.teams.access import Access
 
@@ -48,10 +49,18 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 
 @register.filter
-def when(moment: datetime | None) -> SafeString | str:
-    """A moment as ``<time>``; the page's script shows it relative, and exact in the viewer's zone on hover."""
-    if moment is None:
+def when(value: datetime | str | None) -> SafeString | str:
+    """A moment as ``<time>``; the page's script shows it relative, and exact in the viewer's zone on hover.
+
+    Takes a moment or the API's text of one; text that is none is shown as it is.
+    """
+    if not value:
         return "—"
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except ValueError:
+        return str(value)
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     exact = moment.strftime("%Y-%m-%d %H:%M:%S %Z")
     return format_html('<time datetime="{}" title="{}" data-relative>{}</time>', moment.isoformat(), exact, exact[:16])
 
@@ -67,3 +76,22 @@ def initials(name: str) -> str:
 def sentence(action: str) -> str:
     """How an event's action is told; an action of an older version is shown by its name."""
     return SENTENCES.get(action, action)
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """A form field's widget, dressed as the kit's."""
+    kind = "form-select" if isinstance(field.field.widget, forms.Select) else "form-control"
+    return field.as_widget(attrs={"class": f"{kind} is-invalid" if field.errors else kind})
+
+
+@register.filter
+def duration(seconds: int | None) -> str:
+    """Whole seconds in the largest unit that fits: ``90`` is 90 seconds, ``5400`` 90 minutes, ``7200`` 2 hours."""
+    if not seconds:
+        return "none"
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{seconds} seconds"

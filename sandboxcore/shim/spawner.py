@@ -66,8 +66,8 @@ class Spawner(Protocol):
         """Start a program. Raises ``SpawnError``."""
 
     async def file_operation(self, request: Mapping[str, Any]) -> socket.socket:
-        """Start one of the file requests of ``sandboxcore.shim.wire`` and return a stream socket on which a helper inside
-        the sandbox speaks the rest of that exchange. The caller closes it. Raises ``SpawnError``."""
+        """Start one of the file requests of ``sandboxcore.shim.wire`` and return a stream socket on which a helper
+        inside the sandbox speaks the rest of that exchange. The caller closes it. Raises ``SpawnError``."""
 
     async def closed(self) -> None:
         """Return when the sandbox itself has ended, whoever ended it."""

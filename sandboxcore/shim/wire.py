@@ -14,25 +14,36 @@ kind   name    body
 One connection carries one request. Its first frame is CONTROL with ``op``:
 
 ``start``     ``command_id, candidates: [[argv], ...], env, cwd, pty, rows, cols, timeout, idle_timeout,
-              kill_on_disconnect, ttl, label, gaps, meta`` → ``started``, then streams from the beginning.
+              kill_on_disconnect, ttl, label, gaps, modes, meta`` → ``started``, then streams from the beginning.
               The first candidate whose program exists is run. A ``command_id`` that exists is attached to,
               not run again. Seconds throughout; ``timeout`` 0 is none; ``idle_timeout`` and ``ttl`` -1 are never.
-``attach``    ``command_id, stdout_offset, stderr_offset, gaps`` → streams from those offsets.
-``commands``  → ``{"type": "commands", "commands": [...]}``: every session that the shim still holds.
+``attach``    ``command_id, stdout_offset, stderr_offset, gaps, modes`` → streams from those offsets.
+``commands``  → ``{"type": "commands", "commands": [...]}``: every session that the shim still holds. A long list
+              comes in parts, all but the last with ``"more": true``.
+``kill``      ``command_id`` → ``done``. ``signal`` ``command_id, signal`` → ``done``. For callers who stream nothing.
 ``ping``      → ``{"type": "pong"}``.
-``read``      ``path, offset, length`` (null: to the end) → ``{"type": "file", "size", "mode", "mtime"}``, DATA…, ``end``.
+``read``      ``path, offset, length`` (null: to the end) → ``{"type": "file", "size", "mode", "mtime"}``, DATA…,
+              ``{"type": "end"}``; ``size`` is the whole file's.
 ``write``     ``path, mode`` → ``{"type": "ready"}``; then the caller sends DATA… and ``{"op": "end"}`` →
               ``{"type": "done", "size"}``. Nothing appears at ``path`` before ``end``; parent folders are made.
-``stat``      ``path`` → ``{"type": "stat", "name", "kind", "size", "mode", "mtime", "uid", "gid", "target"}``.
+``stat``      ``path`` → ``{"type": "stat", "name", "kind", "size", "mode", "mtime", "uid", "gid", "target",
+              "target_kind"}``, links not followed; ``kind`` is ``file``, ``directory``, ``symlink``, ``fifo``,
+              ``socket`` or ``device``; the last two are a link's text and what it leads to, or null.
 ``list``      ``path`` → ``{"type": "entries", "entries": [stat...]}`` in parts, then ``end``.
-``mkdir``     ``path, mode`` → ``done``. ``move`` ``path, to`` → ``done``. ``remove`` ``path, recursive`` → ``done``.
+``mkdir``     ``path, mode`` → ``done``; parents are made. ``remove`` ``path, recursive`` → ``done``.
+``move``      ``path, to, overwrite`` → ``done``; where ``to`` exists ``FileExists``, unless ``overwrite`` is true.
 
 While streams flow the caller may send DATA (standard input) and CONTROL ``{"op": "kill"}``,
 ``{"op": "signal", "signal": "SIGINT"}``, ``{"op": "resize", "rows", "cols"}``, ``{"op": "close_stdin"}`` and
 ``{"op": "detach"}`` (this reader leaves on purpose; a connection that just ends may come back).
 
 The shim answers ``{"type": "started", "command_id", "pid"}``, ``{"type": "gap", "stream", "from", "to"}`` (only with
-``gaps``), ``{"type": "exit", "exit_code"}`` or ``{"type": "error", "error_type", "error"}``, and closes after the last two.
+``gaps``), ``{"type": "modes", "sequence", "rows", "cols"}`` (of a terminal, only with ``modes``, before any output),
+``{"type": "exit", "exit_code"}`` or ``{"type": "error", "error_type", "error"}``, and closes after the last two.
+
+A path that is not UTF-8 is written with Python's surrogate escapes, which JSON spells ``\\udc80`` to ``\\udcff``: valid
+JSON of ASCII characters, though strict decoders refuse the unpaired surrogates.
+
 ``error_type`` is ``CommandNotFound``, ``SessionExpired``, ``CommandTimeout``, ``CommandError``, or for files
 ``FileNotFound``, ``PermissionDenied``, ``IsADirectory``, ``NotADirectory``, ``FileExists``, ``NotEmpty``, ``NoSpace``,
 ``ReadError``, ``WriteError``.
@@ -49,7 +60,7 @@ HEADER = struct.Struct("!IB")
 OFFSET = struct.Struct("!Q")
 MAX_BODY = 1 << 20
 TEXT_CHUNK = 64 * 1024
-"""Most bytes of text in one STDOUT or STDERR frame: six times as much, escaped as JSON, stays below a client's 1 MiB."""
+"""Most bytes of text in a STDOUT or STDERR frame: escaped as JSON, at six times that, it is below a client's 1 MiB."""
 
 
 class Kind(IntEnum):
@@ -107,6 +118,11 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+
+    @property
+    def rest(self) -> bytes:
+        """The bytes of the unfinished frame."""
+        return bytes(self._buffer)
 
     def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
         """The frames that ``data`` completes. Raises ``FrameError``."""

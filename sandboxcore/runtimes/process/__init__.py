@@ -1,0 +1,1 @@
+"""The runtime without isolation: commands are plain processes of this machine. Only by explicit setting."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import signal
 import struct
 import subprocess
 import termios
@@ -139,7 +138,7 @@ def _launch(
     *,
     is_terminal: bool,
 ) -> int:
-    process = subprocess.Popen(  # noqa: S603, PLW1509 - running what is sent is the purpose; the shim has one thread
+    process = subprocess.Popen(  # noqa: S603 - running what is sent is the purpose
         argv,
         env=dict(env),
         cwd=cwd,
@@ -147,17 +146,11 @@ def _launch(
         stdout=fds[1],
         stderr=fds[2],
         start_new_session=True,
-        preexec_fn=_take_terminal if is_terminal else _reset_signals,
+        preexec_fn=_take_terminal if is_terminal else None,  # noqa: PLW1509 - the shim has one thread
     )
     process.returncode = 0  # the reaper waits for it; Popen must not
     return process.pid
 
 
 def _take_terminal() -> None:
-    _reset_signals()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
-def _reset_signals() -> None:
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)

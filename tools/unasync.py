@@ -48,6 +48,7 @@ NAMES = {
     "aclose": "close",
     "async_abandon": "abandon",
     "async_abandon_http": "abandon_http",
+    "async_client": "sync_client",
     "async_connect": "sync_connect",
     "async_sleep": "sleep",
     "async_wait": "wait",

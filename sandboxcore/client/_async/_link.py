@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sandboxcore.client")
 
 OPEN_TIMEOUT = 30.0
-CLOSE_TIMEOUT = 2.0
+CLOSE_TIMEOUT = 1.0
 PING_INTERVAL = 30.0
 PING_TIMEOUT = 60.0
 MAX_MESSAGE = 4 << 20
@@ -203,7 +203,7 @@ class AsyncLink:
             try:
                 return await self._connect()
             except SandboxConnectionError as error:
-                if isinstance(error, StreamingUnsupportedError) and not self.stream.started:
+                if isinstance(error, StreamingUnsupportedError) and not (self._asked or self.stream.started):
                     raise
                 lost = error
 
@@ -231,7 +231,7 @@ class AsyncLink:
                 "streaming needs the 'websockets' package: pip install websockets"
             ) from None
         try:
-            websocket = await async_connect(
+            opened = async_connect(
                 self._url,
                 additional_headers=self._headers,
                 open_timeout=OPEN_TIMEOUT,
@@ -242,6 +242,8 @@ class AsyncLink:
                 max_queue=MAX_QUEUE,
                 compression=None,
             )
+            # entered and never left, because calling it plainly is deprecated
+            websocket = await opened.__aenter__()
         except InvalidStatus as error:
             reply = Reply(error.response.status_code, bytes(error.response.body or b""))
             raise upgrade_failure(reply, sandbox=self._sandbox) from error

@@ -60,9 +60,15 @@ async def serve(
     socket_mode: int = 0o600,
     socket_gid: int | None = None,
     limits: Limits | None = None,
+    listener: socket.socket | None = None,
 ) -> None:
-    """Serve until the spawner's sandbox has ended. Raises ``OSError`` where the socket cannot be made."""
-    listener = listen(socket_path, socket_mode, socket_gid)
+    """Serve until the spawner's sandbox has ended. Raises ``OSError`` where the socket cannot be made.
+
+    With ``listener``, one that listens already, the socket's file is its maker's to remove.
+    """
+    owned = listener is None
+    if listener is None:
+        listener = listen(socket_path, socket_mode, socket_gid)
     server = Server(spawner, limits or Limits(), frozenset(allowed_uids))
     accepting = asyncio.create_task(server.accept_from(listener))
     try:
@@ -72,7 +78,8 @@ async def serve(
         await asyncio.gather(accepting, return_exceptions=True)
         listener.close()
         await server.close("the sandbox has ended")
-        _remove_socket(socket_path)
+        if owned:
+            _remove_socket(socket_path)
 
 
 def listen(path: str, mode: int, gid: int | None) -> socket.socket:

@@ -1,0 +1,218 @@
+"""From the shim to a PID 1 that is ready: namespaces, id maps, control groups, root, privileges, in this order.
+
+1. The shim opens its own mount namespace (root only) and forks the *nursery*.
+2. The nursery enters a new user namespace; the shim mounts the writable layer meanwhile.
+3. The shim writes the id maps, shows the image through them, moves the nursery into its control group, and lets it go on.
+4. The nursery becomes root inside, enters the other six namespaces, forks PID 1 and exits.
+5. PID 1 mounts its root and moves in, closes what it inherited, sets no_new_privs, filter and capabilities, and serves.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from sandboxcore.runtimes.namespaces import rootfs, seccomp, stage, syscalls
+from sandboxcore.runtimes.namespaces.channel import MAX_FROM_INIT, Decoder, encode, receive
+from sandboxcore.runtimes.namespaces.init import Init, Settings
+from sandboxcore.runtimes.namespaces.userns import become_root_inside, write_maps
+
+if TYPE_CHECKING:
+    from sandboxcore.runtimes.namespaces.plan import Plan
+
+KEPT_CAPABILITIES = (
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
+"""Docker's set without MKNOD and NET_RAW; they hold within the sandbox's user namespace only."""
+FILTER = syscalls.SeccompProgram(seccomp.for_this_machine())
+START_TIMEOUT = 20.0
+"""Seconds for PID 1 to become ready."""
+OPEN_FILES = 1 << 20
+NO_CORE_FILES = 1
+"""Bytes of a core file at most. Not 0: only this value also keeps the kernel from starting the machine's core handler."""
+
+_OTHER_NAMESPACES = (
+    syscalls.CLONE_NEWNS
+    | syscalls.CLONE_NEWPID
+    | syscalls.CLONE_NEWNET
+    | syscalls.CLONE_NEWIPC
+    | syscalls.CLONE_NEWUTS
+    | syscalls.CLONE_NEWCGROUP
+)
+_PID = struct.Struct("=i")
+
+
+class LaunchError(Exception):
+    """The sandbox could not be set up; the message says which step failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A PID 1 that serves."""
+
+    channel: socket.socket
+    pid: int
+    """As this machine counts."""
+
+
+def launch(plan: Plan) -> Launched:
+    """Start the sandbox's PID 1. The caller must be the subreaper of its descendants. Raises ``LaunchError``."""
+    ours, theirs = socket.socketpair()
+    notes_read, notes_write = os.pipe2(os.O_CLOEXEC)
+    proceed_read, proceed_write = os.pipe2(os.O_CLOEXEC)
+    try:
+        if plan.privileged:
+            stage.open_stage(plan)
+        nursery = os.fork()
+        if nursery == 0:
+            _run_nursery(plan, theirs, notes_write, proceed_read)
+        theirs.close()
+        os.close(notes_write)
+        os.close(proceed_read)
+        pid = _raise_child(plan, nursery, notes_read, proceed_write)
+        os.waitpid(nursery, 0)
+    except OSError as error:
+        raise LaunchError(_first_words(ours) or str(error)) from error
+    finally:
+        os.close(notes_read)
+        os.close(proceed_write)
+    if pid is None:
+        raise LaunchError(_first_words(ours) or "the first process ended before it was ready")
+    return Launched(ours, pid)
+
+
+def wait_ready(launched: Launched) -> None:
+    """Wait until PID 1 serves. Raises ``LaunchError``."""
+    launched.channel.settimeout(START_TIMEOUT)
+    error = _first_words(launched.channel)
+    if error is not None:
+        raise LaunchError(error)
+
+
+def _raise_child(plan: Plan, nursery: int, notes: int, proceed: int) -> int | None:
+    """The shim's part while the nursery works. The process id of PID 1, or None where it failed."""
+    if plan.privileged:
+        stage.mount_layer(plan)
+    else:
+        stage.make_directory_layer(plan)
+    if os.read(notes, 1) != b"u":
+        return None
+    write_maps(nursery, plan.ids)
+    if plan.privileged:
+        namespace = os.open(f"/proc/{nursery}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            stage.mount_image(plan, namespace)
+        finally:
+            os.close(namespace)
+    if plan.group is not None:
+        plan.group.attach(nursery)
+    if plan.privileged:
+        stage.enter_stage(plan)
+    os.write(proceed, b"m")
+    answer = os.read(notes, _PID.size)
+    return _PID.unpack(answer)[0] if len(answer) == _PID.size else None
+
+
+def _first_words(channel: socket.socket) -> str | None:
+    """None when PID 1 says that it is ready, else why it is not."""
+    decoder = Decoder(MAX_FROM_INIT)
+    try:
+        messages = decoder.feed(*receive(channel))
+    except TimeoutError:
+        return f"the first process was not ready within {START_TIMEOUT:.0f} s"
+    except OSError as error:
+        return str(error)
+    if not messages:
+        return "the first process ended before it was ready"
+    message = messages[0][0]
+    return None if message.get("op") == "ready" else str(message.get("error"))
+
+
+def _run_nursery(plan: Plan, channel: socket.socket, notes: int, proceed: int) -> NoReturn:
+    code = 1
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        os.write(notes, b"u")
+        if os.read(proceed, 1) == b"m":
+            become_root_inside(plan.ids)
+            syscalls.unshare(_OTHER_NAMESPACES)
+            pid = os.fork()
+            if pid == 0:
+                _run_init(plan, channel)
+            os.write(notes, _PID.pack(pid))
+            code = 0
+    except OSError as error:
+        channel.sendall(encode({"op": "failed", "error": str(error)}))
+    finally:
+        os._exit(code)
+
+
+def _run_init(plan: Plan, channel: socket.socket) -> NoReturn:
+    try:
+        # Opened while this process still owns its /proc files; writing needs no more than the descriptor.
+        oom_score = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+        os.setsid()
+        resources = plan.spec.resources
+        rootfs.enter(stage.layout_of(plan), hostname=plan.spec.hostname, memory_bytes=resources.memory_bytes)
+        syscalls.set_hostname(plan.spec.hostname)
+        syscalls.bring_up_loopback()
+        rootfs.open_null_stdio()
+        syscalls.close_others((0, 1, 2, channel.fileno(), oom_score))
+        _forget_the_machine()
+        _set_limits(plan)
+        _drop_privileges()
+        settings = Settings(plan.spec.hostname, plan.image.home, plan.spec.env, resources.pids)
+        Init(channel, settings, oom_score).serve()
+    except OSError as error:
+        channel.sendall(encode({"op": "failed", "error": str(error)}))
+    finally:
+        os._exit(1)
+
+
+def _forget_the_machine() -> None:
+    """Forget what the loaded Python knows of this machine; from here on nothing is imported, least of all from inside."""
+    syscalls.forget_environment()
+    syscalls.rewrite_command_line("init")
+    syscalls.set_process_name("init")
+    sys.path.clear()
+    sys.meta_path.clear()
+    sys.path_hooks.clear()
+    sys.argv.clear()
+
+
+def _set_limits(plan: Plan) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (NO_CORE_FILES, NO_CORE_FILES))
+    hard = min(OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+    if plan.group is None:
+        # The next best thing: per process, not for all of them together; and per user, not per sandbox.
+        memory = plan.spec.resources.memory_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_NPROC, (plan.spec.resources.pids,) * 2)
+
+
+def _drop_privileges() -> None:
+    os.umask(0o022)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    FILTER.load()
+    syscalls.keep_capabilities(KEPT_CAPABILITIES)

@@ -26,9 +26,10 @@ class OutputWindow:
         self._update()
 
     def skip(self, to: int) -> None:
-        """Note a gap: nothing before ``to`` will be sent, so nothing before it is on its way."""
-        self.sent = max(self.sent, to)
-        self.taken = max(self.taken, to)
+        """Note a gap: output up to ``to`` will not be sent, so it is not on its way."""
+        gap = max(0, to - self.sent)
+        self.sent += gap
+        self.taken += gap
         self._update()
 
     async def room(self) -> None:

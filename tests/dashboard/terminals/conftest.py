@@ -1,0 +1,216 @@
+"""A team with a shell, its cast of people, and a shell that needs no sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
+from django.test import Client
+
+from dashboard.accounts.models import User
+from dashboard.teams.models import Membership, Role, Team
+from dashboard.terminals import consumer as consumer_module
+from dashboard.terminals import seat as seat_module
+from dashboard.terminals.link import Ended, Lost, Output
+from dashboard.terminals.models import TerminalSession
+from dashboard.terminals.protocol import OFFSET, Closing, encode_output
+from dashboard.terminals.shells import Shells
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from dashboard.terminals.access import Grant
+    from dashboard.terminals.protocol import Open, Size
+
+SANDBOX_ID = "0a4ff2b1-0000-4000-8000-000000000001"
+WITHIN = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What ``manage.py bootstrap`` prepares."""
+    monkeypatch.setitem(vars(settings), "STATIC_ROOT", str(tmp_path))
+    monkeypatch.setitem(vars(settings), "SECRET_KEY", "a key for tests only, as long as a key of a machine is")
+
+
+class FakeTerminal:
+    """Stands for one connection to a shell: plays events, remembers what was typed."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[Output | Lost | Ended] = asyncio.Queue()
+        self.typed = bytearray()
+        self.sizes: list[Size] = []
+        self.read = 0
+        self.closed = asyncio.Event()
+        self.changed = asyncio.Condition()
+        self.may_write = asyncio.Event()
+        self.may_write.set()
+        self.writing = asyncio.Event()
+
+    async def next(self) -> Output | Lost | Ended:
+        event = await self.events.get()
+        self.read += 1
+        return event
+
+    async def write(self, data: bytes) -> None:
+        self.writing.set()
+        await self.may_write.wait()
+        async with self.changed:
+            self.typed += data
+            self.changed.notify_all()
+
+    async def resize(self, size: Size) -> None:
+        async with self.changed:
+            self.sizes.append(size)
+            self.changed.notify_all()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(WITHIN), self.changed:
+            await self.changed.wait_for(condition)
+
+    def say(self, text: str, offset: int = 0) -> None:
+        self.events.put_nowait(Output(offset, text.encode()))
+
+
+@dataclass
+class Shells_:  # noqa: N801 - the plural of a fake
+    """Hands out fake terminals, and says what was asked for."""
+
+    openings: list[Open] = field(default_factory=list)
+    terminals: list[FakeTerminal] = field(default_factory=list)
+    refuse: Closing | None = None
+    prepare: Callable[[FakeTerminal], None] = lambda _: None
+
+    @asynccontextmanager
+    async def open(self, grant: Grant, opening: Open) -> AsyncIterator[FakeTerminal]:
+        if self.refuse:
+            raise self.refuse
+        terminal = FakeTerminal()
+        self.prepare(terminal)
+        self.openings.append(opening)
+        self.terminals.append(terminal)
+        try:
+            yield terminal
+        finally:
+            terminal.closed.set()
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Shells_:
+    """What the consumer opens in place of the API's shells."""
+    fakes = Shells_()
+    monkeypatch.setattr(consumer_module, "open_terminal", fakes.open)
+    monkeypatch.setattr(seat_module, "SHELLS", Shells())
+    return fakes
+
+
+@dataclass
+class Cast:
+    """One team's people, someone of another team, and a shell."""
+
+    team: Team
+    session: TerminalSession
+    owner: User
+    viewer: User
+    outsider: User
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Cast:
+    """Everybody that a socket may meet."""
+    people = {name: User.objects.create_user(name) for name in ("owner", "viewer", "outsider")}
+    team = Team.objects.create(name="Red", slug="red", api_endpoint="http://127.0.0.1:1/v2/sandboxes", api_key="k")
+    other = Team.objects.create(name="Blue", slug="blue", api_endpoint="http://127.0.0.1:1/v2/sandboxes", api_key="k")
+    Membership.objects.create(team=team, user=people["owner"], role=Role.OWNER)
+    Membership.objects.create(team=team, user=people["viewer"], role=Role.VIEWER)
+    Membership.objects.create(team=other, user=people["outsider"], role=Role.OWNER)
+    session = TerminalSession.objects.create(
+        team=team, sandbox_id=SANDBOX_ID, sandbox_name="box", created_by=people["owner"]
+    )
+    return Cast(team, session, **people)
+
+
+class Page:
+    """A browser's end of the socket."""
+
+    def __init__(self, path: str, user: User | None, origin: str = "http://127.0.0.1:8000") -> None:
+        from dashboard.asgi import application
+
+        self.user = user
+        headers = [(b"host", b"127.0.0.1:8000"), (b"origin", origin.encode())]
+        if user is not None:
+            client = Client()
+            client.force_login(user)
+            self.cookie = client.cookies["console_session"].value
+            headers.append((b"cookie", f"console_session={self.cookie}".encode()))
+        scope = {"type": "websocket", "path": path, "headers": headers, "scheme": "ws", "query_string": b""}
+        self.socket = ApplicationCommunicator(application, scope)
+        self.left = False
+
+    async def connect(self) -> bool:
+        await self.socket.send_input({"type": "websocket.connect"})
+        event = await self.socket.receive_output(timeout=WITHIN)
+        return bool(event["type"] == "websocket.accept")
+
+    async def tell(self, **message: Any) -> None:
+        await self.say(json.dumps(message))
+
+    async def say(self, text: str) -> None:
+        await self.socket.send_input({"type": "websocket.receive", "text": text})
+
+    async def type(self, offset: int, data: bytes) -> None:
+        await self.socket.send_input({"type": "websocket.receive", "bytes": encode_output(offset, data)})
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message: control as sent, output as ``{"output": (offset, bytes)}``, the end as ``{"close": code}``."""
+        event = await self.socket.receive_output(timeout=WITHIN)
+        if event["type"] == "websocket.close":
+            return {"close": event["code"], "reason": event.get("reason")}
+        if event.get("bytes"):
+            return {"output": (OFFSET.unpack_from(event["bytes"])[0], event["bytes"][OFFSET.size :])}
+        message: dict[str, Any] = json.loads(event["text"])
+        return message
+
+    async def until(self, wanted: str) -> dict[str, Any]:
+        """The next message of this type (or ``output`` or ``close``); others are passed over."""
+        while True:
+            message = await self.receive()
+            if message.get("type") == wanted or wanted in message:
+                return message
+
+    async def open(self, client: str = "client-one", offset: int = 0) -> dict[str, Any]:
+        """Connect and say hello; returns the welcome."""
+        assert await self.connect()
+        await self.tell(type="open", client=client, offset=offset, rows=24, cols=80)
+        return await self.until("opened")
+
+    async def leave(self) -> None:
+        if not self.left:
+            self.left = True
+            await self.socket.send_input({"type": "websocket.disconnect", "code": 1005})
+            await self.socket.wait(timeout=WITHIN)
+
+
+@pytest.fixture
+async def page(cast: Cast) -> AsyncIterator[Callable[..., Any]]:
+    """Makes pages of the cast's shell; leaves with all of them at the end."""
+    from asgiref.sync import sync_to_async
+
+    pages: list[Page] = []
+
+    async def make(user: User | None = cast.owner, *, path: str = "", origin: str = "http://127.0.0.1:8000") -> Page:
+        path = path or f"/t/red/sandboxes/box/terminal/{cast.session.id}/socket"
+        made = await sync_to_async(Page)(path, user, origin)
+        pages.append(made)
+        return made
+
+    yield make
+    for made in pages:
+        await made.leave()

@@ -1,0 +1,214 @@
+"""Output no faster than the page draws it; typing once and in order, over reconnects too."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from dashboard.terminals.line import INPUT_MESSAGES
+from dashboard.terminals.link import Output
+from dashboard.terminals.protocol import OUTPUT_WINDOW, CloseCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.dashboard.terminals.conftest import Cast, FakeTerminal, Page, Shells_
+
+    MakePage = Callable[..., Any]
+
+PIECE = 64 * 1024
+FLOOD = 64
+
+
+def flood(terminal: FakeTerminal) -> None:
+    """Four times what may be on its way."""
+    for number in range(FLOOD):
+        terminal.events.put_nowait(Output(number * PIECE, bytes([number]) * PIECE))
+
+
+async def outputs(page: Page, until: int) -> int:
+    """Take output up to the offset ``until``; checks that each piece follows the one before."""
+    end = -1
+    while end < until:
+        offset, data = (await page.until("output"))["output"]
+        assert end in (-1, offset)
+        assert data == bytes([offset // PIECE]) * PIECE
+        end = offset + len(data)
+    return end
+
+
+async def test_a_page_that_draws_nothing_is_sent_one_window(page: MakePage, fakes: Shells_) -> None:
+    fakes.prepare = flood
+    one = await page()
+    await one.open()
+    assert await outputs(one, OUTPUT_WINDOW) == OUTPUT_WINDOW
+    # The page is still heard, and the shell is not read on.
+    await one.tell(type="ping", id=1)
+    assert (await one.until("pong"))["id"] == 1
+    assert fakes.terminals[0].read == OUTPUT_WINDOW // PIECE
+
+
+async def test_what_is_drawn_makes_room_for_as_much(page: MakePage, fakes: Shells_) -> None:
+    fakes.prepare = flood
+    one = await page()
+    await one.open()
+    await outputs(one, OUTPUT_WINDOW)
+    await one.tell(type="taken", offset=3 * PIECE)
+    assert await outputs(one, OUTPUT_WINDOW + 3 * PIECE) == OUTPUT_WINDOW + 3 * PIECE
+    await one.tell(type="ping", id=1)
+    await one.until("pong")
+    assert fakes.terminals[0].read == OUTPUT_WINDOW // PIECE + 3
+
+
+async def test_a_page_cannot_claim_what_it_was_not_sent(page: MakePage, fakes: Shells_) -> None:
+    fakes.prepare = flood
+    one = await page()
+    await one.open()
+    await one.tell(type="taken", offset=2**50)
+    await outputs(one, OUTPUT_WINDOW)
+    await one.tell(type="ping", id=1)
+    await one.until("pong")
+    assert fakes.terminals[0].read <= 2 * OUTPUT_WINDOW // PIECE
+
+
+async def test_a_slow_page_does_not_hold_up_another(page: MakePage, fakes: Shells_) -> None:
+    fakes.prepare = flood
+    slow, quick = await page(), await page()
+    await slow.open("client-slow")
+    await quick.open("client-quick")
+    for done in range(OUTPUT_WINDOW, FLOOD * PIECE + 1, OUTPUT_WINDOW):
+        await outputs(quick, done)
+        await quick.tell(type="taken", offset=done)
+    assert fakes.terminals[1].read == FLOOD
+    assert fakes.terminals[0].read == OUTPUT_WINDOW // PIECE
+
+
+async def test_output_is_asked_for_from_where_the_page_is(page: MakePage, fakes: Shells_) -> None:
+    one = await page()
+    await one.open(offset=123_456)
+    assert fakes.openings[0].offset == 123_456
+
+
+async def test_typing_sent_again_after_a_reconnect_is_typed_once(page: MakePage, fakes: Shells_) -> None:
+    one = await page()
+    assert (await one.open())["input"] is None
+    await one.type(0, b"echo a\r")
+    await one.type(7, b"echo b\r")
+    await fakes.terminals[0].until(lambda: len(fakes.terminals[0].typed) == 14)
+    await one.leave()  # the page has not heard what was taken
+    two = await page()
+    assert (await two.open())["input"] == 14
+    await two.type(7, b"echo b\r")
+    await two.type(14, b"echo c\r")
+    await fakes.terminals[1].until(lambda: bytes(fakes.terminals[1].typed) == b"echo c\r")
+    assert bytes(fakes.terminals[0].typed) == b"echo a\recho b\r"
+
+
+async def test_part_of_what_is_sent_again_may_be_new(page: MakePage, fakes: Shells_) -> None:
+    one = await page()
+    await one.open()
+    await one.type(0, b"abc")
+    await one.until("taken")
+    await one.type(1, b"bcd")
+    assert (await one.until("taken"))["offset"] == 4
+    assert bytes(fakes.terminals[0].typed) == b"abcd"
+
+
+async def test_a_write_that_has_begun_is_finished_when_the_page_leaves(page: MakePage, fakes: Shells_) -> None:
+    one = await page()
+    await one.open()
+    first = fakes.terminals[0]
+    first.may_write.clear()
+    await one.type(0, b"slow")
+    async with asyncio.timeout(5):
+        await first.writing.wait()
+    await one.leave()
+    two = await page()
+    await two.open()
+    await two.type(0, b"slow")
+    await two.type(4, b" next")
+    await two.tell(type="ping", id=1)
+    await two.until("pong")
+    assert not fakes.terminals[1].typed, "the second connection must not overtake the first"
+    first.may_write.set()
+    await fakes.terminals[1].until(lambda: bytes(fakes.terminals[1].typed) == b" next")
+    assert bytes(first.typed) == b"slow"
+
+
+async def test_two_pages_number_their_typing_apart(page: MakePage, fakes: Shells_) -> None:
+    one, two = await page(), await page()
+    await one.open("client-one")
+    await two.open("client-two")
+    await one.type(0, b"a")
+    await two.type(0, b"b")
+    assert (await one.until("taken"))["offset"] == 1
+    assert (await two.until("taken"))["offset"] == 1
+    assert bytes(fakes.terminals[0].typed) + bytes(fakes.terminals[1].typed) == b"ab"
+
+
+async def test_typing_without_waiting_is_refused_and_bounded(page: MakePage, fakes: Shells_) -> None:
+    def deaf(terminal: FakeTerminal) -> None:
+        terminal.may_write.clear()
+
+    fakes.prepare = deaf
+    one = await page()
+    await one.open()
+    for number in range(INPUT_MESSAGES + 2):
+        await one.type(number, b"x")
+    assert (await one.until("close"))["close"] == CloseCode.BAD_MESSAGE
+    fakes.terminals[0].may_write.set()
+
+
+async def test_control_is_heard_while_the_shell_takes_no_input(page: MakePage, fakes: Shells_) -> None:
+    fakes.prepare = lambda terminal: terminal.may_write.clear()
+    one = await page()
+    await one.open()
+    await one.type(0, b"x")
+    await one.tell(type="ping", id=3)
+    assert (await one.until("pong"))["id"] == 3
+    fakes.terminals[0].say("still here")
+    assert (await one.until("output"))["output"] == (0, b"still here")
+    fakes.terminals[0].may_write.set()
+
+
+async def test_a_new_shell_has_nothing_to_replay(page: MakePage, fakes: Shells_) -> None:
+    one = await page()
+    assert (await one.open())["live"] == 0
+
+
+async def test_what_one_page_was_shown_is_a_replay_for_the_next(page: MakePage, fakes: Shells_, cast: Cast) -> None:
+    from dashboard.terminals.actions import mark_started
+
+    one = await page()
+    await one.open("client-one")
+    fakes.terminals[0].say("what are you?\x1b[c")
+    await one.until("output")
+    await mark_started(cast.session.id)
+    two = await page()
+    assert (await two.open("client-two"))["live"] == 16
+
+
+async def test_a_shell_that_this_process_does_not_know_is_live_when_it_pauses(
+    page: MakePage, fakes: Shells_, cast: Cast
+) -> None:
+    from dashboard.terminals.actions import mark_started
+
+    await mark_started(cast.session.id)
+    fakes.prepare = lambda terminal: terminal.say("old\x1b[c")
+    one = await page()
+    assert (await one.open())["live"] is None
+    assert (await one.receive()) == {"type": "answer", "on": True}
+    assert (await one.until("output"))["output"] == (0, b"old\x1b[c")
+    assert await one.until("live") == {"type": "live", "offset": 6}
+
+
+async def test_one_page_answers_the_newest(page: MakePage, fakes: Shells_, cast: Cast) -> None:
+    one, two, viewer = await page(), await page(), await page(cast.viewer)
+    await one.open("client-one")
+    assert (await one.until("answer"))["on"] is True
+    await two.open("client-two")
+    assert (await one.until("answer"))["on"] is False
+    assert (await two.until("answer"))["on"] is True
+    await viewer.open("client-three")
+    await two.leave()
+    assert (await one.until("answer"))["on"] is True

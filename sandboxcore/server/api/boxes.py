@@ -1,0 +1,91 @@
+"""``/boxes``: sandboxes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+
+from sandboxcore.server.api.common import Reader, Runner, answer, base_url, errors, get_core, no_content
+from sandboxcore.server.api.creating import create_and_wait
+from sandboxcore.server.api.schemas import BoxesOut, BoxIn, BoxOut, BoxPatch, StatusOut
+from sandboxcore.server.services import sandboxes
+from sandboxcore.server.services.limits import check_lifetime, check_name
+from sandboxcore.server.services.views import sandbox_view, status_message
+
+if TYPE_CHECKING:
+    from sandboxcore.server.core import Core
+    from sandboxcore.server.db.models import Sandbox
+
+router = APIRouter(prefix="/boxes", tags=["sandboxes"])
+
+
+def _show(core: Core, request: Request, sandbox: Sandbox, status: int = 200) -> Response:
+    return answer(sandbox_view(sandbox, base_url=base_url(request), activity=core.activity), status)
+
+
+@router.post("", status_code=201, response_model=BoxOut, responses=errors(404, 408, 409, 422, 429, 503))
+async def create_box(
+    request: Request,
+    actor: Runner,
+    body: BoxIn,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> Response:
+    """Make a sandbox from a template.
+
+    With `wait_for_ready` the answer comes when commands can run in it; any other answer than 201 then leaves nothing
+    behind. Without, it comes at once with the status `provisioning`. The same `Idempotency-Key` again never makes a
+    second one.
+    """
+    core = get_core(request)
+    sandbox = await create_and_wait(core, actor, body, idempotency_key, request.receive)
+    return _show(core, request, sandbox, 201)
+
+
+@router.get("", response_model=BoxesOut, responses=errors())
+async def list_boxes(request: Request, caller: Reader) -> Response:
+    """Every sandbox of the workspace, oldest first."""
+    core = get_core(request)
+    found = await sandboxes.list_sandboxes(core.database, caller=caller)
+    base = base_url(request)
+    return answer({"sandboxes": [sandbox_view(sandbox, base_url=base, activity=core.activity) for sandbox in found]})
+
+
+@router.get("/{name}", response_model=BoxOut, responses=errors(404))
+async def get_box(request: Request, caller: Reader, name: str) -> Response:
+    """A sandbox by name or identifier."""
+    core = get_core(request)
+    return _show(core, request, await sandboxes.get_sandbox(core.database, caller=caller, name=name))
+
+
+@router.get("/{name}/status", response_model=StatusOut, responses=errors(404))
+async def get_status(request: Request, caller: Reader, name: str) -> Response:
+    """How far a sandbox is: `provisioning`, `ready` or `failed`."""
+    sandbox = await sandboxes.get_sandbox(get_core(request).database, caller=caller, name=name)
+    return answer({"status": sandbox.state, "status_message": status_message(sandbox)})
+
+
+@router.patch("/{name}", response_model=BoxOut, responses=errors(404, 409, 422))
+async def update_box(request: Request, actor: Runner, name: str, body: BoxPatch) -> Response:
+    """Rename a sandbox or change its lifetimes."""
+    core = get_core(request)
+    settings = core.settings
+    ttl, idle_ttl = body.ttl_seconds, body.idle_ttl_seconds
+    sandbox = await sandboxes.update_sandbox(
+        core.database,
+        actor=actor,
+        name=name,
+        new_name=None if body.name is None else check_name(body.name),
+        ttl_seconds=None if ttl is None else check_lifetime(ttl, settings, "ttl_seconds"),
+        idle_ttl_seconds=None if idle_ttl is None else check_lifetime(idle_ttl, settings, "idle_ttl_seconds"),
+        activity=core.activity.last,
+    )
+    return _show(core, request, sandbox)
+
+
+@router.delete("/{name}", status_code=204, response_class=Response, responses=errors(404))
+async def delete_box(request: Request, actor: Runner, name: str) -> Response:
+    """End a sandbox and everything in it, whatever state it is in."""
+    core = get_core(request)
+    await core.starter.end(await sandboxes.want_gone(core.database, actor=actor, name=name))
+    return no_content()

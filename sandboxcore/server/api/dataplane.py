@@ -1,0 +1,86 @@
+"""``/boxes/{id}/dataplane``: commands and files of one sandbox."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response, WebSocket
+
+from sandboxcore.server.api.common import Runner, answer, errors, get_core, identify
+from sandboxcore.server.api.schemas import ExecuteIn, ExecuteOut, UploadOut
+from sandboxcore.server.dataplane.execute import execute
+from sandboxcore.server.dataplane.execute_ws import execute_ws
+from sandboxcore.server.dataplane.files import Download, upload
+from sandboxcore.server.dataplane.target import find_target
+from sandboxcore.server.errors import ApiError
+
+router = APIRouter(prefix="/boxes/{sandbox_id}/dataplane", tags=["data plane"])
+FilePath = Annotated[str, Query(min_length=1, max_length=4096, description="Absolute, or relative to the user's home.")]
+
+
+@router.post("/execute", response_model=ExecuteOut, responses=errors(400, 404, 422, 429, 502))
+async def run_command(request: Request, caller: Runner, sandbox_id: str, body: ExecuteIn) -> Response:
+    """Run a command to its end and answer with all that it printed, up to a bound."""
+    core = get_core(request)
+    target = await find_target(core, caller, sandbox_id)
+    return answer(await execute(core, target, caller, body.model_dump(exclude_none=True)))
+
+
+@router.post(
+    "/upload",
+    response_model=UploadOut,
+    responses=errors(400, 404, 413, 422, 429, 502),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                    }
+                }
+            },
+        }
+    },
+)
+async def upload_file(
+    request: Request,
+    caller: Runner,
+    sandbox_id: str,
+    path: FilePath,
+    mode: Annotated[
+        int | None, Query(ge=0, le=0o7777, description="Permission bits; kept or by umask if not given.")
+    ] = None,
+) -> Response:
+    """Write a file, whole or not at all; parent folders are made."""
+    core = get_core(request)
+    target = await find_target(core, caller, sandbox_id)
+    return answer(await upload(core, target, path, mode, request))
+
+
+@router.get(
+    "/download",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/octet-stream": {}}, "description": "The file"},
+        **errors(400, 404, 429, 502),
+    },
+)
+async def download_file(request: Request, caller: Runner, sandbox_id: str, path: FilePath) -> Response:
+    """Read a file."""
+    core = get_core(request)
+    return Download(core, await find_target(core, caller, sandbox_id), path)
+
+
+@router.websocket("/execute/ws")
+async def run_command_live(websocket: WebSocket, sandbox_id: str) -> None:
+    """Run a command, or attach to one that runs, and stream both ways."""
+    core = get_core(websocket)
+    try:
+        caller = await identify(websocket, "run")
+        target = await find_target(core, caller, sandbox_id)
+        await execute_ws(core, target, caller, websocket)
+    except ApiError as error:
+        await websocket.send_denial_response(answer(error.body(), error.status))

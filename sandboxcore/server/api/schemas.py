@@ -1,0 +1,212 @@
+"""Bodies of requests and answers. Fields not known are ignored, so that clients may be newer than the server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Quantity = Annotated[
+    str,
+    BeforeValidator(
+        lambda value: str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    ),
+    Field(max_length=32, examples=["500m", "1Gi"]),
+]
+"""A Kubernetes quantity; a plain number is taken for its text."""
+Name = Annotated[str, Field(max_length=100, examples=["my-sandbox"])]
+
+
+class Body(BaseModel):
+    """Root of the bodies."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class ErrorDetail(Body):
+    """What went wrong: a stable kind and words for a person."""
+
+    error: str
+    message: str
+
+
+class FieldError(Body):
+    """A value that is wrong, and where."""
+
+    type: str = "value_error"
+    loc: list[str | int]
+    msg: str
+
+
+class ErrorBody(Body):
+    """Every answer that is not a success."""
+
+    detail: ErrorDetail | list[FieldError]
+
+
+class ResourcesIn(Body):
+    """Limits of each sandbox of a template."""
+
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+    storage: Quantity | None = None
+
+
+class MountIn(Body):
+    """A volume by name and the absolute path where it appears."""
+
+    volume_name: Name
+    mount_path: Annotated[str, Field(max_length=1024)]
+
+
+class TemplateIn(Body):
+    """A template to make."""
+
+    name: Name
+    image: Annotated[str, Field(max_length=512, examples=["python:3.12-slim"])]
+    resources: ResourcesIn | None = None
+    volume_mounts: Annotated[list[MountIn], Field(max_length=100)] | None = None
+
+
+class RenameIn(Body):
+    """A new name."""
+
+    name: Name
+
+
+class BoxIn(Body):
+    """A sandbox to make."""
+
+    template_name: Annotated[str, Field(max_length=100)]
+    name: Name | None = None
+    wait_for_ready: bool = True
+    timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    ttl_seconds: int | None = None
+    idle_ttl_seconds: int | None = None
+
+
+class BoxPatch(Body):
+    """What is to change; what is not given stays."""
+
+    name: Name | None = None
+    ttl_seconds: int | None = None
+    idle_ttl_seconds: int | None = None
+
+
+class ExecuteIn(Body):
+    """A command to run to its end."""
+
+    command: str
+    timeout: float | None = None
+    shell: str | None = None
+    env: dict[str, str] | None = None
+    cwd: str | None = None
+    command_id: str | None = None
+
+
+class ResourcesOut(Body):
+    """Limits as they were written."""
+
+    cpu: str
+    memory: str
+    storage: str
+
+
+class MountOut(Body):
+    """A mounted volume."""
+
+    volume_name: str
+    mount_path: str
+
+
+class TemplateOut(Body):
+    """A template."""
+
+    id: str
+    name: str
+    image: str
+    resources: ResourcesOut
+    volume_mounts: list[MountOut]
+    created_at: str
+    updated_at: str
+    created_by: str
+
+
+class TemplatesOut(Body):
+    """Every template of the workspace."""
+
+    templates: list[TemplateOut]
+
+
+class BoxOut(Body):
+    """A sandbox."""
+
+    id: str
+    name: str
+    template_name: str
+    status: Annotated[str, Field(examples=["provisioning", "ready", "failed"])]
+    status_message: str | None
+    dataplane_url: str
+    created_at: str
+    updated_at: str
+    ttl_seconds: int
+    idle_ttl_seconds: int
+    expires_at: str | None
+    created_by: str
+    pool_name: str | None
+    last_activity_at: str
+    stop_reason: str | None
+
+
+class BoxesOut(Body):
+    """Every sandbox of the workspace."""
+
+    sandboxes: list[BoxOut]
+
+
+class StatusOut(Body):
+    """How far a sandbox is."""
+
+    status: str
+    status_message: str | None
+
+
+class ExecuteOut(Body):
+    """What a command printed and how it ended."""
+
+    stdout: str
+    stderr: str
+    exit_code: int
+
+
+class UploadOut(Body):
+    """What was written."""
+
+    path: str
+    size: int
+
+
+class CapabilitiesOut(Body):
+    """What the runtime enforces on this machine, or why it cannot be used."""
+
+    available: bool
+    problem: str | None
+    remedy: str | None
+    runtime: str
+    isolated: bool | None = None
+    cpu_limit: bool | None = None
+    memory_limit: bool | None = None
+    pids_limit: bool | None = None
+    storage_limit: bool | None = None
+    network: str | None = None
+    volumes: bool | None = None
+    images: list[str] | None = None
+    notes: list[str] | None = None
+
+
+class HealthOut(Body):
+    """The server answers."""
+
+    status: str
+    runtime_available: bool
+    details: dict[str, Any] | None = None

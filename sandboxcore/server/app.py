@@ -1,0 +1,73 @@
+"""The application: routes, failures, and what runs beside them for as long as the server is up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from sandboxcore.server.api import boxes, dataplane, failures, status, templates
+from sandboxcore.server.api.common import PREFIX
+from sandboxcore.server.api.docs import mount_docs
+from sandboxcore.server.core import Core, build_core
+from sandboxcore.server.db.migrate import migrate
+from sandboxcore.server.middleware import Envelope
+from sandboxcore.server.reaper import keep_reaping
+from sandboxcore.server.reconcile import keep_reconciled
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sandboxcore.runtimes.base import Runtime, RuntimeUnavailableError
+    from sandboxcore.server.config import Settings
+
+log = logging.getLogger("sandboxd")
+DESCRIPTION = "Sandboxes for untrusted code: templates, sandboxes, commands and files. Send an API key in `X-Api-Key`."
+
+
+def create_app(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -> FastAPI:
+    """The application on a runtime that is not started yet; its lifespan prepares the database and starts the rest."""
+    core = build_core(settings, runtime)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with running(core):
+            yield
+
+    app = FastAPI(
+        title="Sandbox API", version="2", description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.state.core = core
+    app.include_router(status.router)
+    for router in (templates.router, boxes.router, dataplane.router):
+        app.include_router(router, prefix=PREFIX)
+    mount_docs(app)
+    failures.install(app)
+    app.add_middleware(Envelope, body_limit=settings.body_limit)
+    return app
+
+
+@asynccontextmanager
+async def running(core: Core) -> AsyncIterator[None]:
+    """Everything that runs beside the requests, from the first migration to the last write."""
+    await migrate(core.database)
+    await core.runtime.attempt()
+    loops = [
+        asyncio.create_task(core.runtime.keep_up(), name="runtime"),
+        asyncio.create_task(keep_reconciled(core), name="reconcile"),
+        asyncio.create_task(keep_reaping(core), name="reaper"),
+    ]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await core.starter.close()
+        await core.activity.write_down(everything=True)
+        await core.keys.record_use()
+        await core.runtime.close()
+        await core.database.close()

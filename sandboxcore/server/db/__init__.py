@@ -1,0 +1,1 @@
+"""What sandboxd keeps: tables, sessions, migrations."""

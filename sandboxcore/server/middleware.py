@@ -1,0 +1,72 @@
+"""What wraps every HTTP request: a bound on its body, and one line in the log where it failed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from sandboxcore.server.errors import ApiError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("sandboxd.api")
+_UNBOUNDED = "/dataplane/upload"
+"""The one body that is streamed; it has a bound of its own."""
+
+
+class Envelope:
+    """Bounds bodies and logs failures; never a key, a query or a body, for paths of files and commands are private."""
+
+    def __init__(self, app: ASGIApp, *, body_limit: int) -> None:
+        self._app = app
+        self._body_limit = body_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        bounded = receive if scope["path"].endswith(_UNBOUNDED) else self._bounded(receive)
+        try:
+            await self._app(scope, bounded, watch)
+        finally:
+            if status >= 400 or not status:
+                _log_failure(scope, status, time.perf_counter() - began)
+
+    def _bounded(self, receive: Receive) -> Receive:
+        size = 0
+
+        async def bounded() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._body_limit:
+                raise ApiError(413, "TooLarge", f"the body is larger than {self._body_limit} bytes")
+            return message
+
+        return bounded
+
+
+def _log_failure(scope: Scope, status: int, seconds: float) -> None:
+    caller = scope.get("sandboxd.caller")
+    log.log(
+        logging.ERROR if status >= 500 or not status else logging.INFO,
+        "%s %s %s by %s in %.0f ms: %s",
+        status or "broken off",
+        scope["method"],
+        scope["path"],
+        f"key {caller.key_id}" if caller else "nobody",
+        seconds * 1000,
+        scope.get("sandboxd.failure", "no reason recorded"),
+    )

@@ -1,0 +1,80 @@
+"""Ending sandboxes whose time has come, and writing down what was counted in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from sandboxcore.server.clock import now
+from sandboxcore.server.dataplane.shim_client import ShimUnreachableError, list_commands
+from sandboxcore.server.db.models import Sandbox
+from sandboxcore.server.services import sandboxes
+from sandboxcore.server.services.sandboxes import VISIBLE, lifetimes
+
+if TYPE_CHECKING:
+    from sandboxcore.server.core import Core
+
+log = logging.getLogger("sandboxd.reaper")
+ACTOR = "system"
+BATCH = 200
+
+
+async def reap(core: Core) -> None:
+    """End every sandbox whose deadline has passed and that has not been used meanwhile."""
+    query = select(Sandbox).where(Sandbox.expires_at <= now(), *VISIBLE).order_by(Sandbox.expires_at).limit(BATCH)
+    async with core.database.read() as session:
+        due = (await session.scalars(query)).all()
+    for sandbox in due:
+        if await _is_over(core, sandbox):
+            await _end(core, sandbox)
+        else:
+            last = core.activity.last(sandbox.id, sandbox.last_activity_at)
+            await sandboxes.record_activity(core.database, actor=ACTOR, moments={sandbox.id: last})
+
+
+async def _is_over(core: Core, sandbox: Sandbox) -> bool:
+    """Whether its time has come, with what this process knows: a running command delays idleness, not the lifetime."""
+    moment = now()
+    if sandbox.ttl_seconds and sandbox.created_at + sandbox.ttl_seconds <= moment:
+        return True
+    if await _runs_a_program(sandbox):
+        core.activity.touch(sandbox.id)
+    deadline = lifetimes(sandbox).expires_at(
+        sandbox.created_at, core.activity.last(sandbox.id, sandbox.last_activity_at)
+    )
+    return deadline is not None and deadline <= moment
+
+
+async def _runs_a_program(sandbox: Sandbox) -> bool:
+    """Whether a command runs that is not a terminal: a shell that waits for keys keeps nothing alive."""
+    if sandbox.state != "ready" or not sandbox.shim_socket:
+        return False
+    try:
+        async with asyncio.timeout(5):
+            commands = await list_commands(sandbox.shim_socket)
+    except (ShimUnreachableError, TimeoutError):
+        return False
+    return any(command.get("state") in ("starting", "running") and not command.get("pty") for command in commands)
+
+
+async def _end(core: Core, sandbox: Sandbox) -> None:
+    if await sandboxes.want_gone_by_system(core.database, actor=ACTOR, sandbox_id=sandbox.id, expired_by=now()):
+        over = sandbox.ttl_seconds and sandbox.created_at + sandbox.ttl_seconds <= now()
+        log.info("sandbox %s ended: its %s is over", sandbox.id, "lifetime" if over else "idle time")
+
+        await core.starter.end(sandbox.id)
+
+
+async def keep_reaping(core: Core) -> None:
+    """Look every ``reap_interval`` seconds; runs until cancelled."""
+    while True:
+        await asyncio.sleep(core.settings.reap_interval)
+        try:
+            await core.activity.write_down()
+            await core.keys.record_use()
+            await reap(core)
+        except Exception:  # the next look must come whatever this one met
+            log.exception("looking for sandboxes whose time has come failed")

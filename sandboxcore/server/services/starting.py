@@ -1,0 +1,146 @@
+"""Starting sandboxes in the background, and ending them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandboxcore.runtimes.base import Resources, RuntimeUnavailableError, SandboxSpec, StartFailedError, VolumeMount
+from sandboxcore.server.errors import UnavailableError
+from sandboxcore.server.quantity import parse_bytes, parse_millis
+from sandboxcore.server.services import sandboxes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandboxcore.server.db.engine import Database
+    from sandboxcore.server.db.models import Sandbox
+    from sandboxcore.server.runtime import RuntimeHolder
+
+log = logging.getLogger("sandboxd.starting")
+ACTOR = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a start ended; ``kind`` is the wire protocol's word for why it failed, None when the sandbox is ready."""
+
+    kind: str | None
+    message: str | None
+
+
+NOT_WANTED = Outcome("SandboxConfig", "the sandbox was deleted while it started")
+
+
+class Starter:
+    """Runs at most one start a sandbox; ends a sandbox whatever its start is doing."""
+
+    def __init__(self, database: Database, runtime: RuntimeHolder, *, pids: int, destroy_wait: float) -> None:
+        self._database = database
+        self._runtime = runtime
+        self._pids = pids
+        self._destroy_wait = destroy_wait
+        self._starts: dict[str, asyncio.Task[Outcome]] = {}
+        self._ends: dict[str, asyncio.Task[None]] = {}
+        self.on_ended: Callable[[str], None] = lambda _sandbox_id: None
+        """Called with the identifier of each sandbox that is gone."""
+
+    def is_starting(self, sandbox_id: str) -> bool:
+        """Whether this process is starting that sandbox now."""
+        return sandbox_id in self._starts
+
+    def start(self, sandbox: Sandbox) -> asyncio.Task[Outcome]:
+        """Start a sandbox in state ``provisioning``, whose template and mounts are loaded.
+
+        The task may be waited for and must not be cancelled by who waits.
+        """
+        task = self._starts.get(sandbox.id)
+        if task is None:
+            spec = spec_of(sandbox, self._pids)
+            task = asyncio.create_task(self._start(spec), name=f"start {sandbox.id}")
+            self._starts[sandbox.id] = task
+            task.add_done_callback(lambda _task: self._starts.pop(spec.id, None))
+        return task
+
+    async def _start(self, spec: SandboxSpec) -> Outcome:
+        try:
+            made = await self._runtime.require().create(spec)
+        except StartFailedError as error:
+            return await self._failed(spec.id, error.kind, str(error))
+        except RuntimeUnavailableError as error:
+            self._runtime.report(error)
+            return await self._failed(spec.id, "Unschedulable", f"{error}. What mends it: {error.remedy}")
+        except UnavailableError as error:
+            return await self._failed(spec.id, error.kind, error.message)
+        except Exception:  # whatever a runtime raises, the sandbox must not stay 'provisioning' for ever
+            log.exception("starting sandbox %s failed in an unknown way", spec.id)
+            return await self._failed(
+                spec.id, "SandboxConfig", "the runtime failed in an unknown way; see sandboxd's log"
+            )
+        if await sandboxes.mark_ready(self._database, actor=ACTOR, made=made):
+            return Outcome(None, None)
+        await self._runtime.require().destroy(spec.id)
+        return NOT_WANTED
+
+    async def _failed(self, sandbox_id: str, kind: str, message: str) -> Outcome:
+        log.warning("sandbox %s did not start: %s: %s", sandbox_id, kind, message)
+        known = await sandboxes.mark_failed(
+            self._database, actor=ACTOR, sandbox_id=sandbox_id, kind=kind, message=message, stop_reason="start_failed"
+        )
+        return Outcome(kind, message) if known else NOT_WANTED
+
+    async def end(self, sandbox_id: str) -> None:
+        """End a sandbox in state ``deleting`` and forget it; returns when it is gone, or goes on in the background
+        after a while."""
+        task = self._ends.get(sandbox_id)
+        if task is None:
+            task = asyncio.create_task(self._end(sandbox_id), name=f"end {sandbox_id}")
+            self._ends[sandbox_id] = task
+            task.add_done_callback(lambda _task: self._ends.pop(sandbox_id, None))
+        await asyncio.wait({task}, timeout=self._destroy_wait)
+
+    async def _end(self, sandbox_id: str) -> None:
+        """The reconciler comes back to what fails here, since the row stays."""
+        starting = self._starts.get(sandbox_id)
+        if starting is not None:
+            starting.cancel()
+            await asyncio.wait({starting})
+        try:
+            await self._runtime.require().destroy(sandbox_id)
+        except RuntimeUnavailableError as error:
+            self._runtime.report(error)
+            return
+        except UnavailableError:
+            return
+        except Exception:  # one sandbox that cannot be ended must not keep others from it
+            log.exception("ending sandbox %s failed; it will be tried again", sandbox_id)
+            return
+        await sandboxes.forget(self._database, actor=ACTOR, sandbox_id=sandbox_id)
+        self.on_ended(sandbox_id)
+
+    async def close(self) -> None:
+        """Stop starting; what is half made is taken up again by the next server."""
+        tasks = [*self._starts.values(), *self._ends.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def spec_of(sandbox: Sandbox, pids: int) -> SandboxSpec:
+    """What the runtime is asked to make. The quantities were checked when the template was made."""
+    template = sandbox.template
+    assert template is not None  # noqa: S101  # only a 'deleting' row has none
+    return SandboxSpec(
+        id=sandbox.id,
+        image=template.image,
+        resources=Resources(
+            cpu_millis=parse_millis(template.cpu),
+            memory_bytes=parse_bytes(template.memory),
+            storage_bytes=parse_bytes(template.storage),
+            pids=pids,
+        ),
+        hostname=sandbox.name,
+        mounts=tuple(VolumeMount(mount.volume_id, mount.mount_path) for mount in template.mounts),
+    )

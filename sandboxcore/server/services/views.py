@@ -1,0 +1,57 @@
+"""Rows as the wire protocol shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandboxcore.server.clock import iso
+from sandboxcore.server.services.sandboxes import lifetimes
+
+if TYPE_CHECKING:
+    from sandboxcore.server.activity import Activity
+    from sandboxcore.server.db.models import Sandbox, Template
+
+
+def template_view(template: Template) -> dict[str, Any]:
+    """A template; its mounts must be loaded."""
+    return {
+        "id": template.id,
+        "name": template.name,
+        "image": template.image,
+        "resources": {"cpu": template.cpu, "memory": template.memory, "storage": template.storage},
+        "volume_mounts": [
+            {"volume_name": mount.volume.name, "mount_path": mount.mount_path} for mount in template.mounts
+        ],
+        "created_at": iso(template.created_at),
+        "updated_at": iso(template.updated_at),
+        "created_by": template.created_by,
+    }
+
+
+def sandbox_view(sandbox: Sandbox, *, base_url: str, activity: Activity) -> dict[str, Any]:
+    """A sandbox; its template and pool must be loaded. ``base_url`` ends before ``/boxes``."""
+    last_activity = activity.last(sandbox.id, sandbox.last_activity_at)
+    return {
+        "id": sandbox.id,
+        "name": sandbox.name,
+        "template_name": sandbox.template.name if sandbox.template else "",
+        "status": sandbox.state,
+        "status_message": status_message(sandbox),
+        "dataplane_url": f"{base_url}/boxes/{sandbox.id}/dataplane",
+        "created_at": iso(sandbox.created_at),
+        "updated_at": iso(sandbox.updated_at),
+        "ttl_seconds": sandbox.ttl_seconds,
+        "idle_ttl_seconds": sandbox.idle_ttl_seconds,
+        "expires_at": iso(lifetimes(sandbox).expires_at(sandbox.created_at, last_activity)),
+        "created_by": sandbox.created_by,
+        "pool_name": sandbox.pool.name if sandbox.pool else None,
+        "last_activity_at": iso(last_activity),
+        "stop_reason": sandbox.stop_reason,
+    }
+
+
+def status_message(sandbox: Sandbox) -> str | None:
+    """Why a sandbox failed, with the kind of failure before it; None for one that did not."""
+    if sandbox.state != "failed":
+        return None
+    return f"{sandbox.status_kind}: {sandbox.status_message}" if sandbox.status_kind else sandbox.status_message

@@ -78,8 +78,8 @@ function send(transport, terminal, answers) {
 }
 
 /** A page without a shell starts one: the same form that the button for a new shell is. */
-function start(page, status) {
-  const form = page.querySelector("[data-new-shell]");
+function start(status) {
+  const form = document.querySelector("[data-new-shell]");
   if (!form) return status.show({ name: "failed", reason: "Nobody has opened a terminal here yet" });
   status.show({ name: "starting" });
   form.submit();
@@ -92,5 +92,5 @@ if (page.dataset.session) {
   connect(page, terminal, status);
   terminal.focus();
 } else {
-  start(page, status);
+  start(status);
 }

@@ -6,7 +6,7 @@ import { UnicodeGraphemesAddon } from "../../vendor/xterm-6.0.0/addon-unicode-gr
 import { WebLinksAddon } from "../../vendor/xterm-6.0.0/addon-web-links.mjs";
 import { WebglAddon } from "../../vendor/xterm-6.0.0/addon-webgl.mjs";
 import { Terminal } from "../../vendor/xterm-6.0.0/xterm.mjs";
-import { nonceDocument } from "./nonce-document.js";
+import { useNonce } from "./nonce.js";
 import { followTheme } from "./themes.js";
 
 const FONT = 'ui-monospace, SFMono-Regular, "Cascadia Mono", "JetBrains Mono", Menlo, Consolas, "DejaVu Sans Mono", "Noto Color Emoji", monospace';
@@ -30,10 +30,10 @@ function accelerate(terminal) {
 
 /** A terminal in `host`, fitted to it. Returns {terminal, fit, search}. */
 export function makeScreen(host, { nonce, fontSize }) {
+  useNonce(nonce);
   const terminal = new Terminal({
     allowProposedApi: true, // the addon of grapheme clusters needs it
     cursorBlink: true,
-    documentOverride: nonceDocument(nonce),
     fontFamily: FONT,
     fontSize,
     linkHandler: { activate: follow },

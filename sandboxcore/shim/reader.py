@@ -113,17 +113,19 @@ class Reader:
         if run is None:
             return 0
         self._position, stream, stop = run
-        cursor = self.cursors[stream]
         ring = self._session.outputs[stream].ring
-        offset, text = ring.read(cursor, max(4, min(limit, TEXT_CHUNK, stop - cursor)))
+        cursor = self.cursors[stream]
+        offset = ring.align(cursor)
         if cursor < ring.start and self._reading.gaps:
             gap = {"type": "gap", "stream": STREAMS[stream], "from": cursor, "to": offset}
             frames.append(encode_control(gap))
-        self.cursors[stream] = offset + len(text)
+        self.cursors[stream] = offset
         self.moved_at = self._clock()
         self.stalled = False
-        if not text:
+        if offset >= stop:
             return 1
+        _, text = ring.read(offset, min(max(limit, 4), TEXT_CHUNK, stop - offset))
+        self.cursors[stream] = offset + len(text)
         frames.append(HEADER.pack(OFFSET.size + len(text), _KINDS[stream]) + OFFSET.pack(offset))
         frames.append(text)
         return len(text)

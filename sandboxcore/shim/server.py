@@ -175,28 +175,36 @@ class Server:
 
     async def _answer(self, link: Link, message: dict[str, Any]) -> None:
         operation = message.get("op")
-        if operation == "ping":
-            await link.send([encode_control({"type": "pong"})])
-        elif operation == "start":
-            request = parse_start(message, default_ttl=self._limits.default_ttl)
-            reading = parse_reading(message)
-            await Exchange(link, self._table.start(request), self._limits).run(reading, wants_started=True)
-        elif operation == "attach":
-            reading = parse_reading(message)
-            session = self._table.find(command_id(message))
-            await Exchange(link, session, self._limits).run(reading, wants_started=False)
+        if not isinstance(operation, str):
+            raise RefusedError("op must be a string")
+        if operation in OPERATIONS:
+            await self._operate_on_files(link, message)
+        elif operation in {"start", "attach"}:
+            await self._stream(link, message, is_start=operation == "start")
         elif operation == "commands":
             await self._list_commands(link)
-        elif operation == "kill":
+        else:
+            await link.send([encode_control(self._do(operation, message))])
+
+    async def _stream(self, link: Link, message: dict[str, Any], *, is_start: bool) -> None:
+        reading = parse_reading(message)
+        if is_start:
+            session = self._table.start(parse_start(message, default_ttl=self._limits.default_ttl))
+        else:
+            session = self._table.find(command_id(message))
+        await Exchange(link, session, self._limits).run(reading, wants_started=is_start)
+
+    def _do(self, operation: str, message: dict[str, Any]) -> dict[str, Any]:
+        """Answer what takes no time. Raises ``RefusedError``."""
+        if operation == "ping":
+            return {"type": "pong"}
+        if operation == "kill":
             self._table.find(command_id(message)).end("kill")
-            await link.send([encode_control({"type": "done"})])
         elif operation == "signal":
             self._table.find(command_id(message)).signal(signal_number(message))
-            await link.send([encode_control({"type": "done"})])
-        elif operation in OPERATIONS:
-            await self._operate_on_files(link, message)
         else:
-            raise RefusedError(f"unknown operation {str(operation)[:32]!r}")
+            raise RefusedError(f"unknown operation {operation[:32]!r}")
+        return {"type": "done"}
 
     async def _list_commands(self, link: Link) -> None:
         part: list[dict[str, Any]] = []

@@ -76,7 +76,10 @@ def test_rubbish_is_tolerated(pieces: list[bytes]) -> None:
     assert len(once.sequence()) < 1000
 
 
-@given(st.lists(st.sampled_from(["\x1b", "[", "?", "1049", "25", ";", "h", "l", "c", "x", "=", "!p"]), max_size=25), st.data())
+@given(
+    st.lists(st.sampled_from(["\x1b", "[", "?", "1049", "25", ";", "h", "l", "c", "x", "=", "!p"]), max_size=25),
+    st.data(),
+)
 def test_pieces_make_no_difference(tokens: list[str], data: st.DataObject) -> None:
     whole = "".join(tokens).encode()
     cut = data.draw(st.integers(0, len(whole)))

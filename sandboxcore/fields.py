@@ -48,6 +48,22 @@ class Fields:
             raise self._wrong(name, "a whole number", value)
         return value
 
+    def optional_flag(self, name: str) -> bool | None:
+        """True, False or None."""
+        value = self._data.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise self._wrong(name, "true or false", value)
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings; empty where it is missing."""
+        value = self._data.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(name, "a list of texts", value)
+        return tuple(value)
+
     def required_text(self, name: str) -> str:
         """A string that must be there."""
         value = self.optional_text(name)

@@ -188,6 +188,43 @@ class ResourceStatus:
 
 
 @dataclass(frozen=True)
+class ServerCapabilities:
+    """What a server's runtime enforces, None where it does not say; or its ``problem`` and the ``remedy`` for it."""
+
+    runtime: str
+    problem: str | None = None
+    remedy: str | None = None
+    isolated: bool | None = None
+    """False only where code runs as plain processes of the server's machine."""
+    cpu_limit: bool | None = None
+    memory_limit: bool | None = None
+    pids_limit: bool | None = None
+    storage_limit: bool | None = None
+    network: str | None = None
+    """``none``, ``egress`` or ``host``."""
+    volumes: bool | None = None
+    images: tuple[str, ...] = ()
+    """Images that can be used at once; those of registries are not listed."""
+    notes: tuple[str, ...] = ()
+    """A sentence for each thing that is not enforced."""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ServerCapabilities:
+        """Read the answer of ``GET /capabilities``. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "capabilities")
+        flags = ("isolated", "cpu_limit", "memory_limit", "pids_limit", "storage_limit", "volumes")
+        return cls(
+            runtime=fields.text("runtime"),
+            problem=fields.optional_text("problem"),
+            remedy=fields.optional_text("remedy"),
+            network=fields.optional_text("network"),
+            images=fields.texts("images"),
+            notes=fields.texts("notes"),
+            **{name: fields.optional_flag(name) for name in flags},
+        )
+
+
+@dataclass(frozen=True)
 class SandboxRecord:
     """What the server knows of one sandbox; ``Sandbox`` and ``AsyncSandbox`` add what can be done with it.
 

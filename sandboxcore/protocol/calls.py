@@ -73,6 +73,11 @@ def list_all(resource: Resource) -> Call:
     return Call("GET", _COLLECTIONS[resource], _failure(resource, "list"))
 
 
+def get_capabilities() -> Call:
+    """Read what the server's runtime enforces; an extension, so other servers have no such address."""
+    return Call("GET", "/capabilities", _failure("sandbox", "list"))
+
+
 def delete(resource: Resource, name: str) -> Call:
     """Delete a resource; when repeated, its absence is success."""
     return _named("DELETE", resource, "delete", name, settled=Settlement(404))

@@ -12,7 +12,7 @@ from sandboxcore.client._async._sandbox import AsyncSandbox
 from sandboxcore.client._io import async_sleep
 from sandboxcore.errors import ResourceCreationError, ResourceTimeoutError
 from sandboxcore.fields import Fields
-from sandboxcore.models import Pool, ResourceSpec, ResourceStatus, Template, Volume
+from sandboxcore.models import Pool, ResourceSpec, ResourceStatus, ServerCapabilities, Template, Volume
 from sandboxcore.protocol import calls
 from sandboxcore.protocol.retry import RetryPolicy
 from sandboxcore.protocol.settings import auth_headers, resolve_api_key, resolve_endpoint
@@ -76,6 +76,10 @@ class AsyncSandboxClient:
     async def aclose(self) -> None:
         """Close the connections for HTTP; handles of running commands have their own."""
         await self._http.aclose()
+
+    async def get_capabilities(self) -> ServerCapabilities:
+        """What the server's runtime enforces. Raises ``SandboxAPIError`` on a server that does not tell."""
+        return ServerCapabilities.from_dict(await self._http.json(calls.get_capabilities()))
 
     async def create_volume(self, name: str, size: str, *, timeout: int = 60) -> Volume:
         """Create a volume of ``size`` (``1Gi``) and wait, at most ``timeout`` seconds, until it can be used.

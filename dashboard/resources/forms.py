@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 
@@ -35,9 +35,13 @@ _PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"
 class ApiForm(forms.Form):
     """A form whose values the API checks."""
 
+    api_names: ClassVar[dict[str, str]] = {}
+    """Fields that the API calls by another name: its name → ours."""
+
     def show(self, problem: Problem) -> None:
         """Put the API's words beside the fields they are about, and what is about no field above the form."""
-        about = {name: words for name, words in problem.fields.items() if name in self.fields}
+        named = {self.api_names.get(name, name): words for name, words in problem.fields.items()}
+        about = {name: words for name, words in named.items() if name in self.fields}
         for name, words in about.items():
             for word in words:
                 self.add_error(name, word)
@@ -69,8 +73,10 @@ class TemplateForm(ApiForm):
 class SandboxForm(ApiForm):
     """A new sandbox."""
 
-    template_name = forms.ChoiceField(label="Template")
-    name = _text("Name", f"{NAME_HELP} Left empty, the server makes one up.", required=False, placeholder="made up")
+    api_names: ClassVar[dict[str, str]] = {"template_name": "template"}
+
+    template = forms.ChoiceField(label="Template")
+    name = _text("Name", f"{NAME_HELP} Left empty, one is made up.", required=False)
     ttl_seconds = forms.TypedChoiceField(
         label="Lifetime", choices=LIFETIMES, coerce=int, help_text="Deleted at the end of it, used or not."
     )
@@ -83,7 +89,7 @@ class SandboxForm(ApiForm):
 
     def __init__(self, *args: Any, templates: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["template_name"]
+        field = self.fields["template"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
         field.choices = [(name, name) for name in templates]
 

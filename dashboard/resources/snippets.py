@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from dashboard.teams.models import Team
-    from dashboard.teams.server import ServerCapabilities
+    from sandboxcore import ServerCapabilities
     from sandboxcore.models import SandboxRecord
 
 _OPEN = """from sandboxcore import SandboxClient

@@ -7,13 +7,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard.teams.problems import Problem, attempt
-from dashboard.teams.server_call import fetch_capabilities
+from dashboard.teams.api import client_for
+from dashboard.teams.problems import problem_of
+from sandboxcore import SandboxAPIError, SandboxClientError
 
 if TYPE_CHECKING:
     from dashboard.accounts.models import User
     from dashboard.teams.models import Team
-    from dashboard.teams.server_call import ServerCapabilities
+    from sandboxcore import ServerCapabilities
 
 FRESH = 5.0
 """Seconds for which an answer is kept."""
@@ -53,9 +54,14 @@ def forget() -> None:
 
 
 async def _ask(team: Team, actor: User) -> ServerState:
-    found: ServerCapabilities | Problem = await attempt(fetch_capabilities(team, actor))
-    if isinstance(found, Problem):
-        return ServerState(None, "The sandbox server cannot be asked.", found.message, found.remedy)
+    try:
+        found = await client_for(team, actor).get_capabilities()
+    except SandboxAPIError:
+        # A server of another make does not tell. If it is ill rather than silent, the page's own calls say so.
+        return ServerState(None)
+    except SandboxClientError as error:
+        problem = problem_of(error)
+        return ServerState(None, "The sandbox server cannot be asked.", problem.message, problem.remedy)
     if found.problem:
-        return ServerState(found, "The sandbox server cannot start sandboxes.", found.problem, found.remedy)
+        return ServerState(found, "The sandbox server cannot start sandboxes.", found.problem, found.remedy or "")
     return ServerState(found)

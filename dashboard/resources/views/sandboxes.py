@@ -69,11 +69,19 @@ async def sandbox_new(request: HttpRequest, access: Access) -> HttpResponse:
     if isinstance(templates, Problem):
         return await answer(request, access, "resources/problem.html", context | {"problem": templates})
     names = sorted(template.name for template in templates)
-    initial = {"template_name": request.GET.get("template", "")[:MAX_QUERY]}
+    initial = {"template": request.GET.get("template", "")[:MAX_QUERY]}
     form = SandboxForm(request.POST or None, templates=names, initial=initial)
     if request.method == "POST" and form.is_valid():
-        wanted = {**form.cleaned_data, "name": form.cleaned_data["name"] or None}
-        made = await attempt(actions.create_sandbox(access=access, **wanted))
+        wanted = form.cleaned_data
+        made = await attempt(
+            actions.create_sandbox(
+                access=access,
+                template_name=wanted["template"],
+                name=wanted["name"] or None,
+                ttl_seconds=wanted["ttl_seconds"],
+                idle_ttl_seconds=wanted["idle_ttl_seconds"],
+            )
+        )
         if not isinstance(made, Problem):
             return redirect("sandbox", team=access.team.slug, name=made.name)
         form.show(made)

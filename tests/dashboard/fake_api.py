@@ -1,0 +1,156 @@
+"""A sandbox server for the console's tests: the control plane's answers, kept in memory, over real ASGI."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+BASE = "/v2/sandboxes"
+KEY = "k-test"
+
+
+def refusal(status: int, error: str, message: str) -> JSONResponse:
+    return JSONResponse({"detail": {"error": error, "message": message}}, status)
+
+
+def invalid(field: list[str], message: str) -> JSONResponse:
+    return JSONResponse(
+        {"detail": [{"type": "value_error", "loc": ["body", *field], "msg": message}]}, 422
+    )
+
+
+class FakeApi:
+    """One workspace. ``answer_all`` makes every call fail with one response; ``seen`` are the requests so far."""
+
+    def __init__(self) -> None:
+        self.templates: dict[str, dict[str, Any]] = {}
+        self.sandboxes: dict[str, dict[str, Any]] = {}
+        self.capabilities: dict[str, Any] = {
+            "runtime": "namespaces",
+            "isolated": True,
+            "cpu_limit": True,
+            "memory_limit": True,
+            "pids_limit": True,
+            "storage_limit": False,
+            "network": "none",
+            "volumes": False,
+            "images": ["host"],
+            "notes": [],
+            "problem": None,
+            "remedy": None,
+        }
+        self.answer_all: JSONResponse | None = None
+        self.seen: list[tuple[str, str, str | None]] = []
+        self.app = Starlette(
+            routes=[
+                Route(f"{BASE}/capabilities", self.guarded(self.get_capabilities)),
+                Route(f"{BASE}/templates", self.guarded(self.all_templates), methods=["GET", "POST"]),
+                Route(f"{BASE}/templates/{{name}}", self.guarded(self.one_template), methods=["GET", "DELETE"]),
+                Route(f"{BASE}/boxes", self.guarded(self.all_boxes), methods=["GET", "POST"]),
+                Route(f"{BASE}/boxes/{{name}}", self.guarded(self.one_box), methods=["GET", "PATCH", "DELETE"]),
+            ]
+        )
+
+    def guarded(self, handler: Any) -> Any:
+        async def endpoint(request: Request) -> Response:
+            self.seen.append((request.method, request.url.path, request.headers.get("x-sandbox-actor")))
+            if self.answer_all is not None:
+                return self.answer_all
+            if request.headers.get("x-api-key") != KEY:
+                return refusal(401, "Unauthorized", "the API key is not valid")
+            answer: Response = await handler(request)
+            return answer
+
+        return endpoint
+
+    def add_template(self, name: str, image: str = "host", cpu: str = "500m", memory: str = "512Mi") -> None:
+        now = datetime.now(UTC).isoformat()
+        self.templates[name] = {
+            "id": f"id-{name}",
+            "name": name,
+            "image": image,
+            "resources": {"cpu": cpu, "memory": memory, "storage": "1Gi"},
+            "volume_mounts": [],
+            "created_at": now,
+            "updated_at": now,
+        }
+
+    def add_sandbox(self, name: str, template: str = "python", status: str = "ready", **fields: Any) -> None:
+        now = datetime.now(UTC)
+        ttl = fields.get("ttl_seconds") or 0
+        self.sandboxes[name] = {
+            "id": f"id-{name}",
+            "name": name,
+            "template_name": template,
+            "status": status,
+            "status_message": None,
+            "dataplane_url": f"http://127.0.0.1:8001/v2/sandboxes/dataplane/id-{name}",
+            "created_at": now.isoformat(),
+            "updated_at": now.isoformat(),
+            "ttl_seconds": ttl,
+            "idle_ttl_seconds": 0,
+            "expires_at": (now + timedelta(seconds=ttl)).isoformat() if ttl else None,
+            "created_by": "owner",
+            "last_activity_at": now.isoformat(),
+            **fields,
+        }
+
+    async def get_capabilities(self, request: Request) -> Response:
+        return JSONResponse(self.capabilities)
+
+    async def all_templates(self, request: Request) -> Response:
+        if request.method == "GET":
+            return JSONResponse({"templates": list(self.templates.values())})
+        body = await request.json()
+        if body["resources"]["cpu"].endswith("potatoes"):
+            return invalid(["resources", "cpu"], "not a quantity of CPU: '2 potatoes'")
+        if body["name"] in self.templates:
+            return refusal(409, "AlreadyExists", f"a template named '{body['name']}' exists")
+        self.add_template(body["name"], body["image"], body["resources"]["cpu"], body["resources"]["memory"])
+        return JSONResponse(self.templates[body["name"]], 201)
+
+    async def one_template(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self.templates:
+            return refusal(404, "NotFound", f"there is no template named '{name}'")
+        if request.method == "GET":
+            return JSONResponse(self.templates[name])
+        if any(box["template_name"] == name for box in self.sandboxes.values()):
+            return refusal(409, "InUse", f"sandboxes use the template '{name}'")
+        del self.templates[name]
+        return Response(status_code=204)
+
+    async def all_boxes(self, request: Request) -> Response:
+        if request.method == "GET":
+            return JSONResponse({"sandboxes": list(self.sandboxes.values())})
+        body = await request.json()
+        if body["name"] in self.sandboxes:
+            return refusal(409, "AlreadyExists", f"a sandbox named '{body['name']}' exists")
+        if body["template_name"] not in self.templates:
+            return refusal(404, "NotFound", f"there is no template named '{body['template_name']}'")
+        lifetimes = {key: body.get(key, 0) for key in ("ttl_seconds", "idle_ttl_seconds")}
+        actor = request.headers.get("x-sandbox-actor")
+        self.add_sandbox(body["name"], body["template_name"], "provisioning", created_by=actor, **lifetimes)
+        return JSONResponse(self.sandboxes[body["name"]], 201)
+
+    async def one_box(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self.sandboxes:
+            return refusal(404, "NotFound", f"there is no sandbox named '{name}'")
+        if request.method == "PATCH":
+            new_name = (await request.json())["name"]
+            if new_name in self.sandboxes:
+                return refusal(409, "NameConflict", f"a sandbox named '{new_name}' exists")
+            self.sandboxes[new_name] = {**self.sandboxes.pop(name), "name": new_name}
+            return JSONResponse(self.sandboxes[new_name])
+        if request.method == "DELETE":
+            del self.sandboxes[name]
+            return Response(status_code=204)
+        return JSONResponse(self.sandboxes[name])

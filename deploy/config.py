@@ -59,6 +59,11 @@ class Config:
         return self.state_dir / "credentials.json"
 
     @property
+    def console_key_file(self) -> Path:
+        """The console's own API key, kept for a console whose database was lost."""
+        return self.state_dir / "console-key.json"
+
+    @property
     def lock_file(self) -> Path:
         """Held as long as `make up` runs; contains its process id."""
         return self.state_dir / "up.lock"

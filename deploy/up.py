@@ -7,7 +7,6 @@ those too.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -25,6 +24,7 @@ from deploy.view import View, make_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 READY_WITHIN = 60.0
 HOST_MODULE = "sandboxcore/runtimes/namespaces/host.py"
@@ -39,6 +39,11 @@ class Installation:
     console: View
 
 
+def needs_host(config: Config) -> bool:
+    """Whether the runtime needs the root process."""
+    return config.runtime == "namespaces"
+
+
 def prepare(config: Config) -> Installation:
     """Make folders and users. Raises ``ConfigurationError``."""
     sandboxd_user = preflight.service_user(SANDBOXD_USER)
@@ -47,6 +52,8 @@ def prepare(config: Config) -> Installation:
     preflight.make_folder(config.run_dir.parent, own, 0o755)
     preflight.make_folder(config.run_dir, own, 0o755)
     preflight.make_folder(config.state_dir / "host", own, 0o700)
+    # Sandboxes are the host's to make, or sandboxd's own where its runtime needs no root.
+    preflight.make_folder(config.run_dir / "sandboxes", own if needs_host(config) else sandboxd_user, 0o711)
     return Installation(
         config,
         sandboxd=make_view(config, "sandboxd", sandboxd_user),
@@ -119,45 +126,45 @@ async def run_once(name: str, command: list[str], environment: dict[str, str], *
 async def prepare_services(install: Installation) -> dict[str, str]:
     """Bring both databases up to date and return what is needed to sign in; the password only the first time."""
     config = install.config
-    known = read_credentials(config)
+    known = read_private(config.credentials_file)
     init = install.sandboxd.command("-m", "sandboxcore.server", "init")
-    keys = json.loads(await run_once("sandboxd", init, sandboxd_environment(install)))
-    given = {
-        "api_endpoint": config.api_endpoint,
-        "console_key": keys.get("console_key"),
-    }
+    earlier = json.dumps(known | read_private(config.console_key_file))
+    keys = json.loads(await run_once("sandboxd", init, sandboxd_environment(install), stdin=earlier))
+    write_private(config.console_key_file, {"console_key": keys["console_key"]})
+
+    connection = {"api_endpoint": config.api_endpoint, "console_key": keys["console_key"]}
     bootstrap = install.console.command("manage.py", "bootstrap")
-    people = json.loads(await run_once("console", bootstrap, console_environment(install), stdin=json.dumps(given)))
+    answer = await run_once("console", bootstrap, console_environment(install), stdin=json.dumps(connection))
+    owner = json.loads(answer)
     credentials = {
         "console_url": config.console_url,
-        "username": people["username"],
-        "password": people.get("password") or known.get("password", ""),
+        "username": owner["username"],
+        "password": owner.get("password") or known.get("password", ""),
         "api_endpoint": config.api_endpoint,
-        "api_key": keys.get("api_key") or known.get("api_key", ""),
+        "api_key": keys["api_key"],
     }
-    write_credentials(config, credentials)
+    write_private(config.credentials_file, credentials)
     return credentials
 
 
-def read_credentials(config: Config) -> dict[str, str]:
-    """The credentials of an earlier start, or nothing."""
+def read_private(path: Path) -> dict[str, str]:
+    """What an earlier start wrote there, or nothing."""
     try:
-        found: dict[str, str] = json.loads(config.credentials_file.read_text())
+        found: dict[str, str] = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
     return found
 
 
-def write_credentials(config: Config, credentials: Mapping[str, str]) -> None:
-    """Replace credentials.json in one step, readable by its owner alone."""
-    temporary = config.credentials_file.with_suffix(".tmp")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
+def write_private(path: Path, content: Mapping[str, str]) -> None:
+    """Replace the file in one step, readable by its owner alone."""
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(credentials, file, indent=2)
+        json.dump(content, file, indent=2)
         file.write("\n")
-    temporary.replace(config.credentials_file)
+    temporary.replace(path)
 
 
 def services(install: Installation) -> list[Service]:
@@ -191,7 +198,7 @@ def services(install: Installation) -> list[Service]:
         console_environment(install),
         APP_DIR,
     )
-    return [host, sandboxd, console] if config.runtime == "namespaces" else [sandboxd, console]
+    return [host, sandboxd, console] if needs_host(config) else [sandboxd, console]
 
 
 async def answers(url: str) -> bool:
@@ -229,7 +236,7 @@ async def supervise(config: Config) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    first = not read_credentials(config)
+    first = not read_private(config.credentials_file)
     install = prepare(config)
     running = services(install)
     tasks: list[asyncio.Task[Any]] = []

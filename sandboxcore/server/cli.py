@@ -2,7 +2,7 @@
 
 ==========================  ===========================================================================
 ``(nothing)`` or ``serve``  run the server
-``init``                    make the first workspace and key, once; ``--credentials-file`` keeps the key
+``init``                    make the first workspace and its two keys; those given on standard input that live are kept
 ``keys create|list|revoke`` look after keys; a key's text is shown once, when it is made
 ==========================  ===========================================================================
 """
@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandboxcore.errors import SandboxError
@@ -30,6 +28,9 @@ if TYPE_CHECKING:
 
 ACTOR = "command line"
 FIRST_WORKSPACE = "default"
+FIRST_KEYS = {"api_key": False, "console_key": True}
+"""The keys that ``init`` makes, and whether each may name the person it acts for."""
+MAX_INPUT = 64 * 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +63,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> Any:
     try:
         await migrate(database)
         if options.command == "init":
-            return await _init(database, options.credentials_file, options.workspace)
+            return await _init(database, _known_keys(sys.stdin.read(MAX_INPUT)), options.workspace)
         if options.action == "create":
             return await _create_key(database, options)
         if options.action == "list":
@@ -72,42 +73,36 @@ async def _run(settings: Settings, options: argparse.Namespace) -> Any:
         await database.close()
 
 
-async def _init(database: Database, file: Path, workspace: str) -> dict[str, Any]:
-    """Make workspace and key unless the file holds a key that still lives; what the file holds then."""
-    kept = _read_credentials(file)
-    public_id = str(kept.get("api_key", "")).split("_")[1:2]
-    if public_id and await workspaces.has_living_key(database, public_id[0]):
-        return kept | {"created": False}
-    key = await workspaces.create_key(
-        database, workspace=workspace, name="first key", actor=ACTOR, acts_for_people=True
-    )
-    credentials = {"workspace": workspace, "api_key": key.text}
-    _write_private(file, credentials)
-    return credentials | {"created": True}
+async def _init(database: Database, known: dict[str, str], workspace: str) -> dict[str, str]:
+    """``{"api_key", "console_key"}``: each is the known one while it lives, else one made now."""
+    keys = {}
+    for field, acts_for_people in FIRST_KEYS.items():
+        text = known.get(field, "")
+        public_id = text.split("_")[1] if text.count("_") >= 2 else ""
+        if not await workspaces.has_living_key(database, public_id):
+            made = await workspaces.create_key(
+                database,
+                workspace=workspace,
+                name=field.removesuffix("_key"),
+                actor=ACTOR,
+                acts_for_people=acts_for_people,
+            )
+            text = made.text
+        keys[field] = text
+    return keys
 
 
-def _read_credentials(file: Path) -> dict[str, Any]:
+def _known_keys(text: str) -> dict[str, str]:
+    """Keys of an earlier ``init``, as it printed them. Raises ``SandboxError``."""
     try:
-        kept = json.loads(file.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise SandboxError(f"cannot read {file}: {error}; move it away to have a new key made") from None
-    return kept if isinstance(kept, dict) else {}
-
-
-def _write_private(file: Path, content: dict[str, Any]) -> None:
-    """Write a file that only its owner may read, all of it or nothing."""
-    draft = file.with_name(file.name + ".new")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            json.dump(content, stream, indent=2)
-        draft.replace(file)
-    except OSError as error:
-        raise SandboxError(f"cannot write {file}: {error}") from None
+        known = json.loads(text or "{}")
+    except ValueError as error:
+        raise SandboxError(
+            f"standard input is not JSON ({error}); give what `init` printed before, or nothing"
+        ) from None
+    if not isinstance(known, dict):
+        raise SandboxError("standard input must be the JSON object that `init` printed before, or nothing")
+    return {field: str(known[field]) for field in FIRST_KEYS if known.get(field)}
 
 
 async def _create_key(database: Database, options: argparse.Namespace) -> dict[str, Any]:
@@ -141,8 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sandboxd", description="The sandbox server. Settings: docs/sandboxd.md.")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="run the server")
-    init = commands.add_parser("init", help="make the first workspace and key, once")
-    init.add_argument("--credentials-file", type=Path, required=True, help="where the key is kept, mode 0600")
+    init = commands.add_parser("init", help="make the first workspace and its keys, but for living ones on stdin")
     init.add_argument("--workspace", default=FIRST_WORKSPACE)
     actions = commands.add_parser("keys", help="look after keys").add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="make a key and show it, once")

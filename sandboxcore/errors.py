@@ -33,6 +33,7 @@ Each class has a stable ``code``, and its data as fields. Runtimes and server ad
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 
@@ -238,6 +239,9 @@ class _TunnelPortError(TunnelError):
     def __init__(self, message: str, *, port: int) -> None:
         super().__init__(message)
         self.port = port
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), port=self.port), self.args
 
 
 class TunnelPortNotAllowedError(_TunnelPortError):

@@ -64,7 +64,7 @@ class RetryPolicy:
 def _seconds(header: str, now: float) -> float:
     """What ``Retry-After`` asks for: seconds or a date; a second where it is neither."""
     try:
-        return max(float(header), 0.0)
+        return max(0.0, float(header))  # in this order, what is no number gives 0
     except ValueError:
         pass
     try:

@@ -40,14 +40,11 @@ def end_supervisor(config: Config, lock: IO[str]) -> None:
 
 def end_sandboxes(config: Config) -> int:
     """End all sandboxes of this installation; returns the cleaner's exit code."""
-    module = "process" if config.runtime == "process" else "namespaces"
-    command = [
-        sys.executable,
-        "-m",
-        f"sandboxcore.runtimes.{module}.cleanup",
-        f"--run-dir={config.run_dir}",
-        f"--state-dir={config.state_dir / 'host'}",
-    ]
+    command = [sys.executable, "-m", "sandboxcore.runtimes.cleanup", config.runtime, str(config.run_dir)]
+    if config.runtime == "namespaces":
+        # Its own cleaner needs no host: it goes by the records that the host left.
+        command[2:] = ["sandboxcore.runtimes.namespaces.cleanup"]
+        command += [f"--run-dir={config.run_dir}", f"--state-dir={config.state_dir / 'host'}"]
     return subprocess.run(command, cwd=APP_DIR, check=False).returncode
 
 

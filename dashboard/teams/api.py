@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from sandboxcore import AsyncSandboxClient
 
@@ -18,8 +19,10 @@ TIMEOUT = 10.0
 ACTOR_HEADER = "X-Sandbox-Actor"
 """Tells the server which person of the console acts, for ``created_by``."""
 
-Key = tuple[int, str, str, str]
-_clients: OrderedDict[Key, AsyncSandboxClient] = OrderedDict()
+Key = tuple[str, str, str]
+# A client's connections belong to the loop that opened them.
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[Key, AsyncSandboxClient]] = WeakKeyDictionary()
+_retiring: set[asyncio.Task[None]] = set()
 
 
 def client_for(team: Team, actor: User) -> AsyncSandboxClient:
@@ -27,15 +30,15 @@ def client_for(team: Team, actor: User) -> AsyncSandboxClient:
 
     Clients are kept, with their connections, for the last ``MAX_CLIENTS`` pairs of team and person.
     """
+    clients = _clients.setdefault(asyncio.get_running_loop(), OrderedDict())
     name = actor.get_username()
-    # A client's connections belong to the loop that opened them.
-    key = (id(asyncio.get_running_loop()), team.api_endpoint, team.api_key, name)
-    client = _clients.get(key)
+    key = (team.api_endpoint, team.api_key, name)
+    client = clients.get(key)
     if client is None:
-        client = _clients[key] = make_client(team, name)
-    _clients.move_to_end(key)
-    while len(_clients) > MAX_CLIENTS:
-        _retire(*_clients.popitem(last=False))
+        client = clients[key] = make_client(team, name)
+    clients.move_to_end(key)
+    while len(clients) > MAX_CLIENTS:
+        _retire(clients.popitem(last=False)[1])
     return client
 
 
@@ -50,13 +53,8 @@ def make_client(team: Team, actor_name: str) -> AsyncSandboxClient:
     )
 
 
-_retiring: set[asyncio.Task[None]] = set()
-
-
-def _retire(key: Key, client: AsyncSandboxClient) -> None:
+def _retire(client: AsyncSandboxClient) -> None:
     """Close a client that fell out of the cache, once the requests that may still use it had their time."""
-    if key[0] != id(asyncio.get_running_loop()):
-        return
 
     async def close() -> None:
         await asyncio.sleep(2 * TIMEOUT)
@@ -69,6 +67,6 @@ def _retire(key: Key, client: AsyncSandboxClient) -> None:
 
 async def close_clients() -> None:
     """Close every client of this event loop. Called when the server that runs the console stops."""
-    loop = id(asyncio.get_running_loop())
-    for key in [key for key in _clients if key[0] == loop]:
-        await _clients.pop(key).aclose()
+    clients = _clients.pop(asyncio.get_running_loop(), OrderedDict())
+    for client in clients.values():
+        await client.aclose()

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
+    import httpx
     from starlette.requests import Request
 
 BASE = "/v2/sandboxes"
@@ -27,7 +28,7 @@ def invalid(field: list[str], message: str) -> JSONResponse:
 
 
 class FakeApi:
-    """One workspace. ``answer_all`` makes every call fail with one response; ``seen`` are the requests so far."""
+    """One workspace. ``answer_all`` makes every call fail alike; ``seen`` are method, path and actor of all requests."""
 
     def __init__(self) -> None:
         self.templates: dict[str, dict[str, Any]] = {}
@@ -47,6 +48,8 @@ class FakeApi:
             "remedy": None,
         }
         self.answer_all: JSONResponse | None = None
+        self.transport: httpx.AsyncBaseTransport | None = None
+        """Takes this server's place, to play a network that fails."""
         self.seen: list[tuple[str, str, str | None]] = []
         self.app = Starlette(
             routes=[

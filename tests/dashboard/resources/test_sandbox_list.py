@@ -1,0 +1,123 @@
+"""The list of sandboxes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.dashboard.fake_api import refusal
+
+if TYPE_CHECKING:
+    from tests.dashboard.conftest import Cast
+    from tests.dashboard.fake_api import FakeApi
+
+URL = "/t/blue/sandboxes/"
+
+
+def test_it_works(cast: Cast, fake: FakeApi) -> None:
+    fake.add_template("python")
+    fake.add_sandbox("alpha", created_by="member", ttl_seconds=3600)
+    page = cast.client(cast.viewer).get(URL).content.decode()
+    for shown in ("alpha", "python", "member", "ready", 'datetime="'):
+        assert shown in page
+    assert "/t/blue/sandboxes/alpha/terminal/" in page
+
+
+@pytest.mark.parametrize(
+    ("who", "status"), [("owner", 200), ("admin", 200), ("member", 200), ("viewer", 200), ("outsider", 404)]
+)
+def test_who_may_see_it(cast: Cast, who: str, status: int) -> None:
+    assert cast.client(getattr(cast, who)).get(URL).status_code == status
+
+
+def test_without_signing_in_it_leads_to_the_sign_in_page(cast: Cast) -> None:
+    answer = cast.client(None).get(URL + "?q=a")
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/accounts/login/?next=/t/blue/sandboxes/%3Fq%3Da"
+
+
+def test_only_those_who_may_are_offered_to_create_and_delete(cast: Cast, fake: FakeApi) -> None:
+    fake.add_sandbox("alpha")
+    for person, offered in ((cast.member, True), (cast.viewer, False)):
+        page = cast.client(person).get(URL).content.decode()
+        assert ("/t/blue/sandboxes/new" in page) is offered
+        assert ("/t/blue/sandboxes/alpha/delete" in page) is offered
+
+
+def test_empty_it_says_the_next_step_and_shows_a_program(cast: Cast) -> None:
+    page = cast.client(cast.member).get(URL).content.decode()
+    assert "No sandboxes yet" in page
+    assert "SandboxClient(" in page
+
+
+def test_search_and_state_choose(cast: Cast, fake: FakeApi) -> None:
+    fake.add_sandbox("alpha", created_by="maria")
+    fake.add_sandbox("beta", status="failed", status_message="ImagePull: no such image")
+    browser = cast.client(cast.viewer)
+    by_maker = browser.get(URL, {"q": "MARIA"}).content.decode()
+    assert "/alpha/" in by_maker
+    assert "/beta/" not in by_maker
+    failed = browser.get(URL, {"state": "failed"}).content.decode()
+    assert "/beta/" in failed
+    assert "ImagePull: no such image" in failed
+    assert "/alpha/" not in failed
+    assert "No sandbox matches" in browser.get(URL, {"q": "zzz"}).content.decode()
+
+
+def test_htmx_gets_the_results_alone(cast: Cast, fake: FakeApi) -> None:
+    fake.add_sandbox("alpha")
+    answer = cast.client(cast.viewer).get(URL, headers={"HX-Request": "true"})
+    assert answer.content.decode().lstrip().startswith('<div class="card">')
+    assert "<html" not in answer.content.decode()
+    assert "HX-Request" in answer.headers["Vary"]
+
+
+def test_a_row_asks_again_only_while_provisioning(cast: Cast, fake: FakeApi) -> None:
+    fake.add_sandbox("alpha", status="provisioning")
+    browser = cast.client(cast.viewer)
+    ask = {"path": "/t/blue/sandboxes/alpha/row", "headers": {"HX-Request": "true"}}
+    assert 'hx-trigger="every 1s"' in browser.get(**ask).content.decode()
+    fake.sandboxes["alpha"]["status"] = "ready"
+    assert "hx-trigger" not in browser.get(**ask).content.decode()
+    del fake.sandboxes["alpha"]
+    gone = browser.get(**ask)
+    assert gone.status_code == 200
+    assert "not found" in gone.content.decode()
+
+
+def test_hostile_text_is_escaped(cast: Cast, fake: FakeApi) -> None:
+    fake.add_sandbox("alpha", template="<script>alert(1)</script>", status="failed")
+    fake.sandboxes["alpha"] |= {"status_message": "<img src=x onerror=alert(2)>", "created_by": "'\"><svg onload=x>"}
+    page = cast.client(cast.viewer).get(URL).content.decode()
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "<svg onload" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_the_servers_words_are_shown_when_it_refuses(cast: Cast, fake: FakeApi) -> None:
+    fake.answer_all = refusal(401, "Unauthorized", "the key was revoked on Tuesday")
+    answer = cast.client(cast.viewer).get(URL)
+    assert answer.status_code == 200
+    assert "he key was revoked on Tuesday" in answer.content.decode()
+    assert "manage.py bootstrap" in answer.content.decode()
+
+
+def test_the_page_stands_when_the_server_is_away(cast: Cast, fake: FakeApi) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("connection refused", request=request)
+
+    fake.transport = httpx.MockTransport(fail)
+    answer = cast.client(cast.viewer).get(URL)
+    assert answer.status_code == 200
+    assert "connection refused" in answer.content.decode()
+    assert "Check that the sandbox server runs" in answer.content.decode()
+
+
+def test_an_answer_that_makes_no_sense_is_no_failure_of_the_console(cast: Cast, fake: FakeApi) -> None:
+    fake.transport = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>a proxy's page</html>"))
+    answer = cast.client(cast.viewer).get(URL)
+    assert answer.status_code == 200
+    assert "not JSON" in answer.content.decode()

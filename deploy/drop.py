@@ -59,7 +59,7 @@ def become(user: pwd.struct_passwd) -> None:
     check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0), "set the parent-death signal")
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> None:
     """Entry point; does not return when all goes well."""
     split = arguments.index("--")
     name, *binds = arguments[:split]
@@ -71,10 +71,9 @@ def main(arguments: list[str]) -> int:
         os.chdir(binds[0].partition("=")[2].removesuffix(":ro"))
     become(pwd.getpwnam(name))
     if os.getppid() != parent:
-        return 1
+        sys.exit("drop: the supervisor has ended meanwhile")
     os.execv(command[0], command)  # noqa: S606 - the supervisor's own command line
-    return 127
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -50,7 +50,7 @@ class Service:
     async def run(self) -> None:
         """Keep the service running; returns after ``stop``, or at a fatal exit code."""
         failures = 0
-        while not self.stopping:
+        while True:
             began = time.monotonic()
             code = await self._run_once()
             if self.stopping:

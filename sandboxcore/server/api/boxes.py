@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
@@ -14,13 +14,15 @@ from sandboxcore.server.services.limits import check_lifetime, check_name
 from sandboxcore.server.services.views import sandbox_view, status_message
 
 if TYPE_CHECKING:
+    from sqlalchemy import Row
+
     from sandboxcore.server.core import Core
     from sandboxcore.server.db.models import Sandbox
 
 router = APIRouter(prefix="/boxes", tags=["sandboxes"])
 
 
-def _show(core: Core, request: Request, sandbox: Sandbox, status: int = 200) -> Response:
+def _show(core: Core, request: Request, sandbox: Sandbox | Row[Any], status: int = 200) -> Response:
     return answer(sandbox_view(sandbox, base_url=base_url(request), activity=core.activity), status)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from sandboxcore.server.db.models import Sandbox
 from sandboxcore.server.errors import NotFoundError, NotReadyError
@@ -13,6 +13,13 @@ from sandboxcore.server.errors import NotFoundError, NotReadyError
 if TYPE_CHECKING:
     from sandboxcore.server.auth import Caller
     from sandboxcore.server.core import Core
+
+_QUERY = select(Sandbox.name, Sandbox.state, Sandbox.status_message, Sandbox.shim_socket).where(
+    Sandbox.id == bindparam("id"),
+    Sandbox.workspace_id == bindparam("workspace_id"),
+    Sandbox.state != "deleting",
+    ~Sandbox.warm,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +34,10 @@ class Target:
 async def find_target(core: Core, caller: Caller, sandbox_id: str) -> Target:
     """The sandbox, whose use this counts as. Raises ``NotFoundError`` or ``NotReadyError``."""
     caller.require("run")
-    query = select(Sandbox.name, Sandbox.state, Sandbox.status_message, Sandbox.shim_socket).where(
-        Sandbox.id == sandbox_id,
-        Sandbox.workspace_id == caller.workspace_id,
-        Sandbox.state != "deleting",
-        ~Sandbox.warm,
-    )
-    async with core.database.read() as session:
-        row = (await session.execute(query)).one_or_none()
+    row = await core.database.fetch_one(_QUERY, {"id": sandbox_id, "workspace_id": caller.workspace_id})
     if row is None:
         raise NotFoundError("sandbox", sandbox_id)
-    name, state, message, shim_socket = row
+    name, state, message, shim_socket = row.name, row.state, row.status_message, row.shim_socket
     if state != "ready" or shim_socket is None:
         why = f": {message}" if message else ""
         raise NotReadyError(f"sandbox '{name}' is not ready; its status is {state}{why}")

@@ -179,3 +179,13 @@ class Sandbox(Base):
 
     template: Mapped[Template | None] = relationship(lazy="raise")
     pool: Mapped[Pool | None] = relationship(lazy="raise")
+
+    @property
+    def template_name(self) -> str:
+        """The present name of its template, which must be loaded."""
+        return self.template.name if self.template else ""
+
+    @property
+    def pool_name(self) -> str | None:
+        """The present name of the pool that it came from, which must be loaded."""
+        return self.pool.name if self.pool else None

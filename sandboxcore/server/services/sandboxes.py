@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
 
 from sandboxcore.server.clock import now
-from sandboxcore.server.db.models import Sandbox, Template, TemplateMount
+from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount
 from sandboxcore.server.errors import NotFoundError
 from sandboxcore.server.names import is_id, new_id, new_sandbox_name
 from sandboxcore.server.services._conflicts import name_taken, unique_name
@@ -19,6 +19,7 @@ from sandboxcore.server.services.templates import find_template
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sqlalchemy import Row
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from sandboxcore.runtimes.base import RuntimeSandbox
@@ -28,6 +29,20 @@ if TYPE_CHECKING:
 WITH_TEMPLATE = joinedload(Sandbox.template).load_only(Template.name)
 WITH_POOL = joinedload(Sandbox.pool)
 VISIBLE = (Sandbox.state != "deleting", ~Sandbox.warm)
+
+_ROWS = (
+    select(
+        Sandbox.__table__,
+        Template.name.label("template_name"),
+        Pool.name.label("pool_name"),
+    )
+    .outerjoin(Template, Template.id == Sandbox.template_id)
+    .outerjoin(Pool, Pool.id == Sandbox.pool_id)
+    .where(Sandbox.workspace_id == bindparam("workspace_id"), *VISIBLE)
+)
+_LIST = _ROWS.order_by(Sandbox.created_at, Sandbox.id)
+_BY_NAME = _ROWS.where(Sandbox.name == bindparam("name"))
+_BY_ID = _ROWS.where(Sandbox.id == bindparam("id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,7 @@ class Created:
     is_new: bool
 
 
-def lifetimes(sandbox: Sandbox) -> Lifetimes:
+def lifetimes(sandbox: Sandbox | Row[Any]) -> Lifetimes:
     """The lifetimes of a sandbox."""
     return Lifetimes(sandbox.ttl_seconds, sandbox.idle_ttl_seconds)
 
@@ -137,22 +152,19 @@ async def _after_collision(
     raise name_taken("sandbox", name or "?") from None
 
 
-async def list_sandboxes(database: Database, *, caller: Caller) -> Sequence[Sandbox]:
+async def list_sandboxes(database: Database, *, caller: Caller) -> Sequence[Row[Any]]:
     """Every sandbox of the workspace, oldest first."""
-    query = (
-        select(Sandbox)
-        .where(Sandbox.workspace_id == caller.workspace_id, *VISIBLE)
-        .order_by(Sandbox.created_at, Sandbox.id)
-        .options(WITH_TEMPLATE, WITH_POOL)
-    )
-    async with database.read() as session:
-        return (await session.scalars(query)).all()
+    return await database.fetch_all(_LIST, {"workspace_id": caller.workspace_id})
 
 
-async def get_sandbox(database: Database, *, caller: Caller, name: str) -> Sandbox:
+async def get_sandbox(database: Database, *, caller: Caller, name: str) -> Row[Any]:
     """The sandbox of this name or identifier. Raises ``NotFoundError``."""
-    async with database.read() as session:
-        return await _find(session, caller, name)
+    found = await database.fetch_one(_BY_NAME, {"workspace_id": caller.workspace_id, "name": name})
+    if found is None and is_id(name):
+        found = await database.fetch_one(_BY_ID, {"workspace_id": caller.workspace_id, "id": name})
+    if found is None:
+        raise NotFoundError("sandbox", name)
+    return found
 
 
 async def update_sandbox(

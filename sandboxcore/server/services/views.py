@@ -8,6 +8,8 @@ from sandboxcore.server.clock import iso
 from sandboxcore.server.services.sandboxes import lifetimes
 
 if TYPE_CHECKING:
+    from sqlalchemy import Row
+
     from sandboxcore.server.activity import Activity
     from sandboxcore.server.db.models import Sandbox, Template
 
@@ -28,13 +30,13 @@ def template_view(template: Template) -> dict[str, Any]:
     }
 
 
-def sandbox_view(sandbox: Sandbox, *, base_url: str, activity: Activity) -> dict[str, Any]:
-    """A sandbox; its template and pool must be loaded. ``base_url`` ends before ``/boxes``."""
+def sandbox_view(sandbox: Sandbox | Row[Any], *, base_url: str, activity: Activity) -> dict[str, Any]:
+    """A sandbox, as a row or as an object whose template and pool are loaded. ``base_url`` ends before ``/boxes``."""
     last_activity = activity.last(sandbox.id, sandbox.last_activity_at)
     return {
         "id": sandbox.id,
         "name": sandbox.name,
-        "template_name": sandbox.template.name if sandbox.template else "",
+        "template_name": sandbox.template_name or "",
         "status": sandbox.state,
         "status_message": status_message(sandbox),
         "dataplane_url": f"{base_url}/boxes/{sandbox.id}/dataplane",
@@ -44,13 +46,13 @@ def sandbox_view(sandbox: Sandbox, *, base_url: str, activity: Activity) -> dict
         "idle_ttl_seconds": sandbox.idle_ttl_seconds,
         "expires_at": iso(lifetimes(sandbox).expires_at(sandbox.created_at, last_activity)),
         "created_by": sandbox.created_by,
-        "pool_name": sandbox.pool.name if sandbox.pool else None,
+        "pool_name": sandbox.pool_name,
         "last_activity_at": iso(last_activity),
         "stop_reason": sandbox.stop_reason,
     }
 
 
-def status_message(sandbox: Sandbox) -> str | None:
+def status_message(sandbox: Sandbox | Row[Any]) -> str | None:
     """Why a sandbox failed, with the kind of failure before it; None for one that did not."""
     if sandbox.state != "failed":
         return None

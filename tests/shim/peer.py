@@ -54,18 +54,18 @@ class Peer:
         self._next: dict[str, int] = {}
 
     @classmethod
-    async def connect(cls, path: Any, *, buffer: int = 1 << 16) -> Peer:
+    async def connect(cls, path: Any, /, *, buffer: int = 1 << 16) -> Peer:
         """``buffer`` bounds what this side takes without being asked."""
         return cls(*await asyncio.open_unix_connection(str(path), limit=buffer))
 
     @classmethod
-    async def ask(cls, path: Any, op: str, **fields: Any) -> Peer:
+    async def ask(cls, path: Any, op: str, /, **fields: Any) -> Peer:
         peer = await cls.connect(path)
         peer.send(op, **fields)
         return peer
 
     @classmethod
-    async def run(cls, path: Any, script: str, **fields: Any) -> Peer:
+    async def run(cls, path: Any, script: str, /, **fields: Any) -> Peer:
         """Start a shell script."""
         fields.setdefault("command_id", "c")
         return await cls.ask(
@@ -167,13 +167,13 @@ async def close_all() -> None:
         await asyncio.gather(peer.writer.wait_closed(), return_exceptions=True)
 
 
-async def run(path: Any, script: str, **fields: Any) -> Outcome:
+async def run(path: Any, script: str, /, **fields: Any) -> Outcome:
     """Run a shell script to its end."""
     peer = await Peer.run(path, script, **fields)
     return await peer.rest()
 
 
-async def attach(path: Any, command_id: str = "c", **fields: Any) -> Outcome:
+async def attach(path: Any, command_id: str = "c", /, **fields: Any) -> Outcome:
     """Attach and read to the end."""
     peer = await Peer.ask(path, "attach", command_id=command_id, **fields)
     return await peer.rest()
@@ -185,7 +185,7 @@ async def commands(path: Any) -> list[dict[str, Any]]:
     return [command for message in outcome.messages for command in message["commands"]]
 
 
-async def wait_for(path: Any, command_id: str = "c", **expected: Any) -> dict[str, Any]:
+async def wait_for(path: Any, command_id: str = "c", /, **expected: Any) -> dict[str, Any]:
     """Poll ``commands`` until a session shows ``expected``; it is then returned."""
     async with asyncio.timeout(PATIENCE):
         while True:

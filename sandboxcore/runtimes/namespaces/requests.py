@@ -1,0 +1,117 @@
+"""Reading the requests that reach the host: sandboxd is a client like any other, and is not believed to be well."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sandboxcore.runtimes.base import Resources, SandboxSpec, VolumeMount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MIB = 1 << 20
+MAX_ENVIRONMENT = 64
+MAX_VARIABLE = 32 << 10
+MAX_MOUNTS = 16
+CPU_MILLIS = (10, 1_024_000)
+MEMORY_BYTES = (16 * MIB, 1 << 44)
+STORAGE_BYTES = (16 * MIB, 1 << 44)
+PIDS = (8, 1 << 20)
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+_PATH = re.compile(r"(/[^/\0]{1,255}){1,32}")
+
+
+class RequestError(ValueError):
+    """A request that the host does not understand or allow; the message names the field."""
+
+
+def sandbox_id(request: Mapping[str, Any]) -> str:
+    """The field ``id``: a UUID in lower case, so also a harmless file name. Raises ``RequestError``."""
+    return matching(request, "id", _ID, "a UUID in lower case")
+
+
+def sandbox_spec(request: Mapping[str, Any]) -> SandboxSpec:
+    """The field ``spec``. Raises ``RequestError``."""
+    spec = mapping(request, "spec")
+    return SandboxSpec(
+        id=sandbox_id(spec),
+        image=text(spec, "image", 512),
+        resources=_resources(mapping(spec, "resources")),
+        hostname=matching(spec, "hostname", _HOSTNAME, "a host name of at most 63 lower-case letters, digits and -"),
+        env=_environment(spec),
+        mounts=_mounts(spec),
+    )
+
+
+def _resources(fields: Mapping[str, Any]) -> Resources:
+    return Resources(
+        cpu_millis=integer(fields, "cpu_millis", CPU_MILLIS),
+        memory_bytes=integer(fields, "memory_bytes", MEMORY_BYTES),
+        storage_bytes=integer(fields, "storage_bytes", STORAGE_BYTES),
+        pids=integer(fields, "pids", PIDS),
+    )
+
+
+def _environment(spec: Mapping[str, Any]) -> dict[str, str]:
+    environment = spec.get("env", {})
+    if not isinstance(environment, dict) or len(environment) > MAX_ENVIRONMENT:
+        raise RequestError(f"env must be an object of at most {MAX_ENVIRONMENT} variables")
+    for name, value in environment.items():
+        if not _VARIABLE.fullmatch(name):
+            raise RequestError(f"env has a variable with the impossible name {name[:64]!r}")
+        if not isinstance(value, str) or "\0" in value or len(value) > MAX_VARIABLE:
+            raise RequestError(f"env {name} must be a text of at most {MAX_VARIABLE} characters without NUL")
+    return environment
+
+
+def _mounts(spec: Mapping[str, Any]) -> tuple[VolumeMount, ...]:
+    mounts = spec.get("mounts", [])
+    if not isinstance(mounts, list) or len(mounts) > MAX_MOUNTS:
+        raise RequestError(f"mounts must be a list of at most {MAX_MOUNTS}")
+    return tuple(_mount(item) for item in mounts)
+
+
+def _mount(item: object) -> VolumeMount:
+    if not isinstance(item, dict):
+        raise RequestError("a mount must be an object")
+    path = matching(item, "path", _PATH, "an absolute path")
+    if any(part in (".", "..") for part in path.split("/")):
+        raise RequestError("path of a mount must not contain . or ..")
+    return VolumeMount(volume_id=matching(item, "volume_id", _ID, "a UUID in lower case"), path=path)
+
+
+def mapping(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A field that is an object. Raises ``RequestError``."""
+    value = fields.get(name)
+    if not isinstance(value, dict):
+        raise RequestError(f"{name} must be an object")
+    return value
+
+
+def text(fields: Mapping[str, Any], name: str, most: int) -> str:
+    """A field that is a text of 1 to ``most`` characters. Raises ``RequestError``."""
+    value = fields.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= most:
+        raise RequestError(f"{name} must be a text of 1 to {most} characters")
+    return value
+
+
+def matching(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str], described: str) -> str:
+    """A field that is a text of a certain form. Raises ``RequestError``."""
+    value = fields.get(name)
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise RequestError(f"{name} must be {described}")
+    return value
+
+
+def integer(fields: Mapping[str, Any], name: str, bounds: tuple[int, int]) -> int:
+    """A field that is a whole number within bounds. Raises ``RequestError``."""
+    value = fields.get(name)
+    least, most = bounds
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise RequestError(f"{name} must be a whole number from {least} to {most}")
+    return value

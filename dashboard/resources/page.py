@@ -31,6 +31,7 @@ async def sandbox_page(
     tab: str,
     context: Mapping[str, Any] | None = None,
     fragment: str | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     """A tab of one sandbox's page; ``template`` extends ``resources/sandbox_page.html`` and fills ``tab``.
 
@@ -42,4 +43,4 @@ async def sandbox_page(
             request, access, "resources/problem.html", {**values, "problem": found}, status=found.status
         )
     values |= {"sandbox": found, "tab": tab}
-    return await answer(request, access, template, values, fragment=fragment)
+    return await answer(request, access, template, values, fragment=fragment, status=status)

@@ -48,6 +48,8 @@ class FakeApi:
             "remedy": None,
         }
         self.answer_all: JSONResponse | None = None
+        self.hide_capabilities = False
+        self.refuse_create: JSONResponse | None = None
         self.transport: httpx.AsyncBaseTransport | None = None
         """Takes this server's place, to play a network that fails."""
         self.seen: list[tuple[str, str, str | None]] = []
@@ -106,7 +108,7 @@ class FakeApi:
         }
 
     async def get_capabilities(self, request: Request) -> Response:
-        return JSONResponse(self.capabilities)
+        return Response(status_code=404) if self.hide_capabilities else JSONResponse(self.capabilities)
 
     async def all_templates(self, request: Request) -> Response:
         if request.method == "GET":
@@ -133,6 +135,8 @@ class FakeApi:
     async def all_boxes(self, request: Request) -> Response:
         if request.method == "GET":
             return JSONResponse({"sandboxes": list(self.sandboxes.values())})
+        if self.refuse_create is not None:
+            return self.refuse_create
         body = await request.json()
         if body["name"] in self.sandboxes:
             return refusal(409, "AlreadyExists", f"a sandbox named '{body['name']}' exists")

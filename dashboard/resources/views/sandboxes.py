@@ -117,7 +117,13 @@ async def sandbox_settings(request: HttpRequest, access: Access, name: str) -> H
             return redirect("sandbox_settings", team=access.team.slug, name=renamed.name)
         form.show(renamed)
     return await sandbox_page(
-        request, access, found, "resources/sandbox_settings.html", tab="settings", context={"form": form}
+        request,
+        access,
+        found,
+        "resources/sandbox_settings.html",
+        tab="settings",
+        context={"form": form},
+        status=422 if form.errors else 200,
     )
 
 

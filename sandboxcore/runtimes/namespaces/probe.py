@@ -109,7 +109,7 @@ def examine(settings: Settings, instance: str) -> Findings:
     missing: list[Missing] = []
     groups = cgroups.detect(instance) if privileged else None
     missing += _missing_controllers(privileged, groups.controllers if groups else frozenset())
-    ids = None if privileged else _own_ids(missing)
+    ids = None if privileged else own_ids(missing)
     kind = _layer_kind(settings, missing) if privileged else _plain_layer(missing)
     owned = privileged and _owned_lower(tree, missing)
     means = Means(
@@ -144,7 +144,7 @@ def _missing_controllers(privileged: bool, held: frozenset[str]) -> list[Missing
     return [Missing(f"{what} of a sandbox: not limited as a whole{weaker}.", remedy)]
 
 
-def _own_ids(missing: list[Missing]) -> IdMap:
+def own_ids(missing: list[Missing]) -> IdMap:
     """What the unprivileged user may map: a range of subordinate ids, or itself alone."""
     name = pwd.getpwuid(os.getuid()).pw_name if _is_known_user() else ""
     uids, gids = (_subordinate(Path(file), name) for file in ("/etc/subuid", "/etc/subgid"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sandboxcore.runtimes.namespaces import image
@@ -79,7 +79,7 @@ class Sandboxes:
         elif sandbox.record.state == "running":
             done(sandbox)
         else:
-            sandbox.started.append(lambda error: done(error or sandbox))
+            sandbox.started.append(partial(_answer_start, done, sandbox))
 
     def destroy(self, sandbox_id: str, done: Callable[[], None]) -> None:
         """End and remove; ``done`` is called when nothing is left, at once when there was nothing."""
@@ -93,9 +93,20 @@ class Sandboxes:
             self._forget(sandbox)
             done()
         else:
-            sandbox.ended.append(lambda: self._forget(sandbox))
+            sandbox.ended.append(partial(self._forget, sandbox))
             sandbox.ended.append(done)
             sandbox.end("it was destroyed")
+
+    def destroy_all(self, done: Callable[[], None]) -> Callable[[], int]:
+        """Destroy every sandbox; ``done`` is called after the last. Returns a function that counts those left."""
+
+        def one_less() -> None:
+            if not self._table:
+                done()
+
+        for sandbox_id in list(self._table):
+            self.destroy(sandbox_id, one_less)
+        return lambda: len(self._table)
 
     def counters(self, sandbox: Sandbox) -> tuple[Counters, int | None]:
         """What a running sandbox uses: its group's counters, and bytes of its writable layer."""
@@ -117,7 +128,7 @@ class Sandboxes:
                 sandbox.adopt()
             else:
                 if record.state == "starting":
-                    sandbox.ended.append(lambda sandbox=sandbox: self._forget(sandbox))
+                    sandbox.ended.append(partial(self._forget, sandbox))
                 sandbox.end(record.reason or "it was never finished")
         self._remove_strays()
         if not self._table:
@@ -131,7 +142,7 @@ class Sandboxes:
             self._table
         ):
             stray = self._table[name] = self._make(Record(name, "starting", 0, self._records.boot, None, "directory"))
-            stray.ended.append(lambda stray=stray: self._forget(stray))
+            stray.ended.append(partial(self._forget, stray))
             stray.end("it has no record")
 
     # Making
@@ -167,7 +178,7 @@ class Sandboxes:
         self._starting += 1
         sandbox.started.append(lambda _error: self._one_less())
         for callback in waiting:
-            sandbox.started.append(lambda error, callback=callback: callback(error or sandbox))
+            sandbox.started.append(partial(_answer_start, callback, sandbox))
         try:
             sandbox.start(self._plan(spec, sandbox), held)
         except OSError as error:
@@ -227,6 +238,10 @@ class Sandboxes:
         self._records.forget(sandbox.record.id)
         if self._table.get(sandbox.record.id) is sandbox:
             del self._table[sandbox.record.id]
+
+
+def _answer_start(callback: Started, sandbox: Sandbox, error: PlanError | None) -> None:
+    callback(error or sandbox)
 
 
 def _is_shown(sandbox: Sandbox) -> bool:

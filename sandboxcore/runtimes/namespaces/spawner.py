@@ -130,8 +130,7 @@ class NamespaceSpawner:
             else:
                 close_all(received)
             await follower.started.wait()
-            if follower.report.pid is None:
-                raise SpawnError(self._explain(follower.report.failure or "the command was killed at once"))
+            self._check_started(follower.report)
         except BaseException:
             follower.close()
             close_all(ours)
@@ -245,6 +244,10 @@ class NamespaceSpawner:
         else:
             future.set_result(received)
 
+    def _check_started(self, report: Report) -> None:
+        if report.pid is None:
+            raise SpawnError(self._explain(report.failure or "the command was killed at once"))
+
     def _explain(self, error: str) -> str:
         return f"{error} (limit {self._pids})" if error.endswith("no processes left") else error
 
@@ -269,17 +272,18 @@ class NamespaceSpawner:
 def _start_message(request: SpawnRequest) -> dict[str, Any]:
     """The request as PID 1 gets it. Raises ``SpawnError`` for what no program can be given."""
     size = request.pty
+    candidates = [list(candidate) for candidate in request.candidates if candidate]
     message = {
         "op": "start",
-        "candidates": [list(candidate) for candidate in request.candidates if candidate],
+        "candidates": candidates,
         "env": dict(request.env),
         "cwd": request.cwd,
         "rows": _side(size.rows) if size else 0,
         "cols": _side(size.cols) if size else 0,
     }
-    words = [word for candidate in message["candidates"] for word in candidate]
+    words = [word for candidate in candidates for word in candidate]
     words += [part for pair in request.env.items() for part in pair]
-    if not message["candidates"]:
+    if not candidates:
         raise SpawnError("no command was given")
     if any("\0" in word for word in (*words, request.cwd or "")):
         raise SpawnError("a command, its variables and its folder cannot contain a NUL byte")

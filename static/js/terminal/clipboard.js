@@ -3,6 +3,8 @@
 
 const PREVIEW_LINES = 8;
 const PREVIEW_WIDTH = 200;
+const LINE_END = /\r\n|\r|\n/;
+const LINE_END_AT_END = /(\r\n|\r|\n)$/;
 
 /** Copy with Ctrl-Shift-C, paste with Ctrl-Shift-V or as the browser does; `dialog` is the question. */
 export function controlClipboard(host, terminal, dialog) {
@@ -36,14 +38,13 @@ async function copy(terminal) {
 }
 
 async function paste(terminal, dialog, text) {
-  const severalLines = /[\r\n]/.test(text.replace(/(\r\n|\r|\n)$/, ""));
-  if (severalLines && !terminal.modes.bracketedPasteMode && !(await agreed(dialog, text))) return;
+  const lines = text.replace(LINE_END_AT_END, "").split(LINE_END);
+  if (lines.length > 1 && !terminal.modes.bracketedPasteMode && !(await agreed(dialog, lines))) return;
   terminal.paste(text);
   terminal.focus();
 }
 
-function agreed(dialog, text) {
-  const lines = text.split(/\r\n|\r|\n/);
+function agreed(dialog, lines) {
   const shown = lines.slice(0, PREVIEW_LINES).map((line) => line.slice(0, PREVIEW_WIDTH));
   if (lines.length > shown.length) shown.push(`… and ${(lines.length - shown.length).toLocaleString()} more lines`);
   dialog.querySelector("[data-paste-count]").textContent = lines.length.toLocaleString();

@@ -49,7 +49,7 @@ export function makeScreen(host, { nonce, fontSize }) {
   terminal.loadAddon(new UnicodeGraphemesAddon());
   followTheme((theme) => {
     terminal.options.theme = theme;
-    host.style.backgroundColor = theme.background;
+    host.parentElement.style.backgroundColor = theme.background;
   });
   terminal.open(host);
   accelerate(terminal);

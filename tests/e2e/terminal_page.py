@@ -1,0 +1,152 @@
+"""A terminal's page in a real browser, and what came over its sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dashboard.terminals.protocol import OFFSET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.async_api import Page, WebSocket
+
+    from tests.stack import Stack
+
+CHROMIUM = {
+    "executable_path": "/usr/bin/chromium",
+    "args": [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ],
+}
+WITHIN = 30.0
+
+BUFFER = """() => {
+  const buffer = __terminal.terminal.buffer.active;
+  const lines = [];
+  for (let row = 0; row < buffer.length; row += 1) {
+    const line = buffer.getLine(row);
+    const text = line.translateToString(true);
+    if (line.isWrapped) lines[lines.length - 1] += text;
+    else lines.push(text);
+  }
+  return lines;
+}"""
+
+
+@dataclass
+class Load:
+    """Output frames that one load of the page received, over all its sockets."""
+
+    frames: list[tuple[int, bytes]] = field(default_factory=list)
+    sockets: int = 0
+
+    def whole(self) -> bytes:
+        """The output from offset 0. Fails if a byte is missing, or came again as another.
+
+        On one socket nothing comes twice. A socket that is being closed still receives what its page does not
+        take any more, and the next one brings that again.
+        """
+        data = bytearray()
+        for offset, piece in self.frames:
+            again = len(data) - offset
+            assert again >= 0, f"{len(data)} bytes came, then offset {offset}"
+            assert again == 0 or self.sockets > 1
+            assert data[offset : offset + len(piece)] == piece[:again]
+            data += piece[again:]
+        return bytes(data)
+
+
+class TerminalPage:
+    """Types as a person does and reads what the screen holds."""
+
+    def __init__(self, page: Page, stack: Stack) -> None:
+        self.page = page
+        self.stack = stack
+        self.loads: list[Load] = []
+        self.problems: list[str] = []
+        page.on("websocket", self._socket)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
+
+    def _socket(self, socket: WebSocket) -> None:
+        load = self.loads[-1]
+        load.sockets += 1
+        socket.on("framereceived", lambda payload: self._frame(load, payload))
+
+    def _frame(self, load: Load, payload: bytes | str) -> None:
+        if isinstance(payload, bytes):
+            load.frames.append((OFFSET.unpack_from(payload)[0], payload[OFFSET.size :]))
+
+    async def sign_in(self) -> None:
+        await self.page.goto(self.stack.console_url)
+        await self.page.fill("input[name=login]", self.stack.username)
+        await self.page.fill("input[name=password]", self.stack.password)
+        await self.page.click("form button[type=submit]")
+        await self.page.wait_for_url("**/t/**")
+        self.team = self.page.url.split("/t/")[1].split("/")[0]
+
+    async def open(self, sandbox: str) -> None:
+        """Open the sandbox's terminal tab, as by its link, and wait for the prompt."""
+        self.loads.append(Load())
+        await self.page.goto(f"{self.stack.console_url}/t/{self.team}/sandboxes/{sandbox}/terminal/")
+        await self.page.wait_for_url("**/terminal/*-*/")
+        await self.until_state("connected")
+        await self.until(lambda lines: any(line.endswith(("# ", "$ ", "#", "$")) for line in lines))
+
+    async def reload(self) -> None:
+        self.loads.append(Load())
+        await self.page.reload()
+        await self.until_state("connected")
+
+    async def until_state(self, name: str) -> None:
+        await self.page.wait_for_selector(f"[data-terminal-bar][data-state={name}]", timeout=WITHIN * 1000)
+
+    async def status(self) -> str:
+        return (await self.page.inner_text("[data-status-words]")).strip()
+
+    async def type(self, text: str) -> None:
+        await self.page.keyboard.insert_text(text)
+
+    async def run(self, command: str) -> None:
+        """Type a command line and Enter."""
+        await self.type(command)
+        await self.page.keyboard.press("Enter")
+
+    async def lines(self) -> list[str]:
+        lines: list[str] = await self.page.evaluate(BUFFER)
+        return lines
+
+    async def until(self, condition: Callable[[list[str]], Any], *, within: float = WITHIN) -> list[str]:
+        """The screen's lines once they meet the condition."""
+        deadline = time.monotonic() + within
+        while True:
+            lines = await self.lines()
+            if condition(lines):
+                return lines
+            assert time.monotonic() < deadline, "the screen shows:\n" + "\n".join(lines[-60:])
+            await asyncio.sleep(0.02)
+
+    async def until_line(self, wanted: str, *, within: float = WITHIN) -> None:
+        await self.until(lambda lines: wanted in lines, within=within)
+
+    async def paste(self, text: str) -> None:
+        """Paste as the browser does, without the system's clipboard."""
+        await self.page.evaluate(
+            """(text) => {
+              const data = new DataTransfer();
+              data.setData("text/plain", text);
+              const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+              document.querySelector(".xterm-helper-textarea").dispatchEvent(event);
+            }""",
+            text,
+        )

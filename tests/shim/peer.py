@@ -132,7 +132,9 @@ class Peer:
 
     def drop(self) -> None:
         """Vanish without a word."""
-        self.writer.transport.abort()
+        transport = self.writer.transport
+        if not transport.is_closing() or transport.get_write_buffer_size():
+            transport.abort()
 
     def _note(self, kind: Kind, body: bytes) -> None:
         if kind is Kind.CONTROL:

@@ -28,7 +28,7 @@ from sandboxcore.runtimes.base import (
     StartFailedError,
     Usage,
 )
-from sandboxcore.runtimes.process.tree import descendants, kill_all, snapshot
+from sandboxcore.runtimes.process.tree import descendants, kill_all, marked, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +167,7 @@ class ProcessRuntime:
                 time.sleep(_PAUSE)
             if _shim_pid(place) is not None:
                 kill_all(lambda: _living_tree(pid))
+        kill_all(lambda: _living_orphans(place.name))
         _remove(place)
 
     def _inspect(self, sandbox_id: str) -> RuntimeSandbox | None:
@@ -222,6 +223,12 @@ def _living_tree(pid: int) -> set[int]:
     processes = snapshot()
     tree = {pid} | descendants({pid}, processes)
     return {member for member in tree if member in processes and not processes[member].is_zombie}
+
+
+def _living_orphans(sandbox_id: str) -> set[int]:
+    """What a shim that was killed has left behind."""
+    processes = snapshot()
+    return {pid for pid in marked(f"{sandbox_id}.", processes) if not processes[pid].is_zombie}
 
 
 def _last_words(place: Path) -> str:

@@ -56,7 +56,7 @@ def _detach(folder: Path, tell: int) -> None:
 
 async def _run(folder: Path, tell: int) -> None:
     spec = json.loads((folder / "spec.json").read_text())
-    spawner = ProcessSpawner(str(folder / "home"), spec["env"])
+    spawner = ProcessSpawner(folder.name, str(folder / "home"), spec["env"])
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, spawner.end)

@@ -30,7 +30,8 @@ _SUBREAPER = 36
 class ProcessSpawner:
     """Implements ``sandboxcore.shim.spawner.Spawner`` without any isolation. Make it in a running loop."""
 
-    def __init__(self, home: str, env: Mapping[str, str]) -> None:
+    def __init__(self, sandbox_id: str, home: str, env: Mapping[str, str]) -> None:
+        self._sandbox_id = sandbox_id
         self._home = home
         self._env = {
             "PATH": _PATH,
@@ -56,7 +57,7 @@ class ProcessSpawner:
     async def spawn(self, request: SpawnRequest) -> Command:
         """See ``Spawner``."""
         self._count += 1
-        mark = f"{os.getpid()}.{self._count}"
+        mark = f"{self._sandbox_id}.{self._count}."
         env = {**self._env, **request.env, MARK: mark}
         cwd = os.path.join(self._home, request.cwd or ".")  # noqa: PTH118 - keeps the path as it was given
         if not os.path.isdir(cwd):  # noqa: PTH112, ASYNC240 - one stat of a local folder

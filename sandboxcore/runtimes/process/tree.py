@@ -53,10 +53,10 @@ def descendants(roots: Iterable[int], processes: dict[int, ProcessInfo]) -> set[
     return found
 
 
-def marked(value: str, candidates: Iterable[int]) -> set[int]:
-    """The processes among ``candidates`` that were started with ``MARK`` set to ``value``."""
-    needle = f"{MARK}={value}".encode()
-    return {pid for pid in candidates if needle in _environment(pid)}
+def marked(beginning: str, candidates: Iterable[int]) -> set[int]:
+    """The processes among ``candidates`` whose ``MARK`` begins so."""
+    needle = f"{MARK}={beginning}".encode()
+    return {pid for pid in candidates if any(entry.startswith(needle) for entry in _environment(pid))}
 
 
 def kill_all(find: Callable[[], set[int]]) -> None:

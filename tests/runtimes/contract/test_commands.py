@@ -140,7 +140,9 @@ async def test_kill_takes_the_whole_tree(shim: Path) -> None:
     await bystander.until(b"up")
     peer = await Peer.run(shim, script)
     await peer.until(b"up")
-    assert await sleepers(shim) == {3601, 3602, 3603, 3604}
+    async with asyncio.timeout(20):
+        while await sleepers(shim) != {3601, 3602, 3603, 3604}:
+            await asyncio.sleep(0.02)
     peer.send("kill")
     outcome = await peer.rest()
     assert outcome.exit_code == 137

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandboxcore.errors import InvalidResponseError
@@ -93,6 +93,7 @@ def test_what_is_no_object(data: Any) -> None:
         sandbox_fields(data)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(MODELS),
     st.dictionaries(

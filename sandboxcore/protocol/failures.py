@@ -38,6 +38,8 @@ Action = Literal["create", "get", "list", "update", "delete"]
 Operation = Literal["command", "read", "write"]
 
 GATEWAY_STATUSES = frozenset({502, 503, 504})
+GONE = "SandboxNotFound"
+"""How our server tells a sandbox that is gone from an address that it does not have."""
 MAX_MESSAGE = 2000
 """Most characters of a server's message that an error repeats."""
 
@@ -150,10 +152,10 @@ def operation_failure(reply: Reply, *, operation: Operation, sandbox: str, path:
     kind, message = refusal.error_type, refusal.message
     if kind in _BY_TYPE:
         return _BY_TYPE[kind](message)
-    if kind == "FileNotFound" or (refusal.status == 404 and operation != "command"):
-        return ResourceNotFoundError(f"File '{path}' not found in sandbox '{sandbox}'", resource_type="file")
-    if refusal.status == 404:
+    if refusal.status == 404 and (operation == "command" or kind == GONE):
         return ResourceNotFoundError(message, resource_type="sandbox")
+    if refusal.status == 404 or kind == "FileNotFound":
+        return ResourceNotFoundError(f"File '{path}' not found in sandbox '{sandbox}'", resource_type="file")
     if refusal.status == 403:
         return SandboxOperationError(message, operation=operation, error_type="PermissionDenied")
     if refusal.status in GATEWAY_STATUSES | {401, 429} or not kind:
@@ -172,7 +174,7 @@ def upgrade_failure(reply: Reply, *, sandbox: str) -> SandboxClientError:
         return SandboxAuthenticationError(refusal.message)
     if refusal.status in GATEWAY_STATUSES or refusal.status in {429, 500}:
         return SandboxConnectionError(f"the WebSocket upgrade was refused: {refusal.message}")
-    if refusal.error_type:
+    if refusal.error_type and (refusal.status != 404 or refusal.error_type == GONE):
         return operation_failure(reply, operation="command", sandbox=sandbox)
     return StreamingUnsupportedError(
         f"the server has no WebSocket for commands here (HTTP {refusal.status} on the upgrade); "

@@ -706,7 +706,7 @@ async def test_http_commands_are_never_repeated(server: FakeServer, sandbox: Asy
         (Answer(401, {"detail": {"error": "Unauthorized", "message": "no key"}}), SandboxAuthenticationError),
         (Answer(403, {"detail": {"error": "Forbidden", "message": "no"}}), SandboxAuthenticationError),
         (Answer(400, {"detail": {"error": "NotReady", "message": "soon"}}), SandboxNotReadyError),
-        (Answer(404, {"detail": {"error": "NotFound", "message": "gone"}}), ResourceNotFoundError),
+        (Answer(404, {"detail": {"error": "SandboxNotFound", "message": "gone"}}), ResourceNotFoundError),
     ],
 )
 async def test_an_upgrade_that_is_refused_for_a_reason(

@@ -42,7 +42,7 @@ def examples() -> list[Any]:
     """Each Python block of the page, named after its heading."""
     found = []
     heading = ""
-    for match in re.finditer(r"^#+ (.+)$|^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL):
+    for match in re.finditer(r"^#+ ([^\n]+)$|^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL):
         if match[1]:
             heading = match[1]
         else:
@@ -83,10 +83,10 @@ def with_tools(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def world(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxClient]:
+def world(stack: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxClient]:
     """A server with what the page speaks of, and a client of it; what an example makes is removed again."""
-    monkeypatch.setenv("SANDBOX_ENDPOINT", live_server.api_endpoint)
-    monkeypatch.setenv("SANDBOX_API_KEY", live_server.api_key)
+    monkeypatch.setenv("SANDBOX_ENDPOINT", stack.api_endpoint)
+    monkeypatch.setenv("SANDBOX_API_KEY", stack.api_key)
     monkeypatch.setattr(Sandbox, "run", with_tools(Sandbox.run))
     monkeypatch.setattr(AsyncSandbox, "run", with_tools(AsyncSandbox.run))
     monkeypatch.setattr(SandboxClient, "create_sandbox", prepared(SandboxClient.create_sandbox))

@@ -1,8 +1,8 @@
 """Limits and accounting by control groups, version 1 (one tree a controller) and version 2 (one tree).
 
-All groups of one host lie in ``sandbox-console/<instance>``: below the host's own group in version 1, so that limits
-already set on it go on holding; at the top of the visible tree in version 2, where only a group without processes may hand
-controllers down. Every sandbox has one group, named by its id, which is a leaf.
+All groups of one host lie in ``sandbox-console/<instance>``: below the host's own group in version 1, so that
+limits already set on it go on holding; at the top of the visible tree in version 2, where only a group without
+processes may hand controllers down. Every sandbox has one group, named by its id, which is a leaf.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ class GroupV1:
         )
 
     def remove(self) -> bool:
-        return all([remove_folder(folder) for folder in set(self.folders.values())])
+        left = [folder for folder in set(self.folders.values()) if not remove_folder(folder)]
+        return not left
 
 
 def _working_set_v1(memory: Path) -> int | None:
@@ -285,7 +286,7 @@ def read_machine(mountinfo: str, own: str) -> Machine:
     machine = Machine()
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
-        kind, _, options = (after.split(" ") + ["", "", ""])[:3]
+        kind, _, options = [*after.split(" "), "", ""][:3]
         if kind in ("cgroup", "cgroup2"):
             root, folder = before.split(" ")[3:5]
             known = frozenset((*CONTROLLERS, "cpuacct")) & set(options.split(","))

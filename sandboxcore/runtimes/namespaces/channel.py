@@ -1,7 +1,7 @@
 """Messages between the shim and PID 1: a length, a count of descriptors, a JSON object, on a unix stream socket.
 
-Descriptors travel with the first byte of their message. Both ends decode with ``Decoder``, which never believes a length or
-a count beyond the limits that its owner set: the shim must not trust what comes out of a sandbox.
+Descriptors travel with the first byte of their message. Both ends decode with ``Decoder``, which never believes a
+length or a count beyond the limits that its owner set: the shim must not trust what comes out of a sandbox.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`make down`: end every sandbox of a run folder, whether or not its host runs.
 
-``python -m sandboxcore.runtimes.namespaces.cleanup --run-dir DIR --state-dir DIR``. Ends only processes that the records
-prove to be ours, by id and start time, and removes only what lies in our own folders and control groups.
+``python -m sandboxcore.runtimes.namespaces.cleanup --run-dir DIR --state-dir DIR``. Ends only processes that the
+records prove to be ours, by id and start time, and removes only what lies in our own folders and control groups.
 """
 
 from __future__ import annotations

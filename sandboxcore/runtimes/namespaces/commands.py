@@ -1,8 +1,9 @@
 """Starting one program inside a sandbox: what happens between PID 1's fork and the program's first instruction.
 
-PID 1 forks a *guard*, the guard forks the *command*. The guard adopts every orphan that the command leaves (it is their
-subreaper), tells the shim through a pipe of its own what became of the command, and lives as long as a descendant does.
-Its reports are JSON objects, one a line: ``{"started": pid}`` or ``{"failed": text}``, then ``{"exit": code}``.
+PID 1 forks a *guard*, the guard forks the *command*. The guard adopts every orphan that the command leaves (it is
+their subreaper), tells the shim through a pipe of its own what became of the command, and lives as long as a
+descendant does. Its reports are JSON objects, one a line: ``{"started": pid}`` or ``{"failed": text}``, then
+``{"exit": code}``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The host's socket: peers, frames, and one answer for each request. No peer can make another wait.
 
 Requests are CONTROL frames of ``sandboxcore.shim.wire``: ``{"op": ..., "seq": n, ...}``; each is answered with
-``{"seq": n, "result": {...}}`` or ``{"seq": n, "error": {"kind", "message", "remedy"}}``, in the order in which they finish.
+``{"seq": n, "result": {...}}`` or ``{"seq": n, "error": {"kind", "message", "remedy"}}``, in the order in which
+they finish.
 """
 
 from __future__ import annotations

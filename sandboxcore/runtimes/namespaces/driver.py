@@ -46,7 +46,7 @@ class HostClient:
         self._connecting = asyncio.Lock()
 
     async def ask(self, operation: str, **fields: Any) -> dict[str, Any]:
-        """The result of one operation. Raises ``RuntimeUnavailableError``, ``StartFailedError``, ``SandboxGoneError``."""
+        """The result. Raises ``RuntimeUnavailableError``, ``StartFailedError``, ``SandboxGoneError``."""
         for attempt in range(TRIES):
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT):
@@ -196,6 +196,8 @@ def _fields(spec: SandboxSpec) -> dict[str, Any]:
         "image": spec.image,
         "hostname": spec.hostname,
         "env": dict(spec.env),
-        "resources": {name: getattr(resources, name) for name in ("cpu_millis", "memory_bytes", "storage_bytes", "pids")},
+        "resources": {
+            name: getattr(resources, name) for name in ("cpu_millis", "memory_bytes", "storage_bytes", "pids")
+        },
         "mounts": [{"volume_id": mount.volume_id, "path": mount.path} for mount in spec.mounts],
     }

@@ -1,4 +1,5 @@
-"""The host's event loop: descriptors, timers and processes, one callback at a time. Nothing in a callback may block."""
+"""The host's event loop: descriptors, timers and processes, one callback at a time. Nothing in a callback may
+block."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ class Events:
         self._stopped = False
 
     def watch(self, descriptor: int, mask: int, callback: Callable[[], None]) -> None:
-        """Call back whenever the descriptor is ready for ``mask``, a sum of ``selectors.EVENT_*``; replaces an earlier one."""
+        """Call back whenever the descriptor is ready for ``mask`` (``selectors.EVENT_*``); replaces an earlier one."""
         try:
             self._selector.modify(descriptor, mask, callback)
         except KeyError:

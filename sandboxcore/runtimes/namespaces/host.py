@@ -1,8 +1,9 @@
 """The host: the only process of the product that runs as root, and the maker of sandboxes on this machine.
 
-Started as ``python -I -S .../host.py --state-dir DIR --run-dir DIR``: no site packages, no environment, nothing from the
-current folder. It loads all that a shim and a PID 1 will need, freezes it so that its forks share the memory, finds what
-an earlier host left, and serves ``host.sock``. Without root it makes what that user can make, and says what is lacking.
+Started as ``python -I -S .../host.py --state-dir DIR --run-dir DIR``: no site packages, no environment, nothing
+from the current folder. It loads all that a shim and a PID 1 will need, freezes it so that its forks share the
+memory, finds what an earlier host left, and serves ``host.sock``. Without root it makes what that user can make,
+and says what is lacking.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__" and "sandboxcore" not in sys.modules:
-    # By path, wherever the clone lies, and without putting a folder on the import path from which root might then import
-    # something else.
+    # By path, wherever the clone lies, and without putting a folder on the import path from which root might then
+    # import something else.
     import types
 
     _package = types.ModuleType("sandboxcore")
@@ -146,10 +147,10 @@ def main(arguments: list[str]) -> int:
         chosen.prepare()
         take_lock(chosen.lock)
     except BlockingIOError:
-        logger.error("another host serves %s; end it first", chosen.run_dir)
+        logger.error("another host serves %s; end it first", chosen.run_dir)  # noqa: TRY400 - no trace needed
         return EXIT_USAGE
     except (OSError, ValueError) as error:
-        logger.error("cannot use the folders: %s", error)
+        logger.error("cannot use the folders: %s", error)  # noqa: TRY400 - no trace needed
         return EXIT_USAGE
     prepare_process()
     serve(chosen)

@@ -1,7 +1,7 @@
 """The ``host`` image: this machine's /usr, a small /etc of its own making, and everything else empty.
 
-Prepared once and kept. Of the machine's /etc it holds an allow-list of files that programs of /usr need to run and that
-anyone may read; no accounts, names, addresses, keys or identifiers of this machine.
+Prepared once and kept. Of the machine's /etc it holds an allow-list of files that programs of /usr need to run and
+that anyone may read; no accounts, names, addresses, keys or identifiers of this machine.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """PID 1 of a sandbox: serves the shim's requests and reaps.
 
-It is a fork of the already loaded host, so an image needs no Python. When ``serve`` begins, the root is set, privileges
-are dropped and the filter is on; every command inherits that. Requests, as messages of ``channel``:
+It is a fork of the already loaded host, so an image needs no Python. When ``serve`` begins, the root is set,
+privileges are dropped and the filter is on; every command inherits that. Requests, as messages of ``channel``:
 
-``start``   ``id, candidates, env, cwd, rows, cols`` with the report pipe, then for pipes the three of stdio (``rows`` 0) →
-            ``{"op": "accepted", "id"}``, with the PTY's controlling side if one was asked for, or ``failed``. The rest is
-            told through the report pipe, by the guard (see ``commands``).
+``start``   ``id, candidates, env, cwd, rows, cols`` with the report pipe, then for pipes (``rows`` 0) the three of
+            stdio → ``{"op": "accepted", "id"}``, with the PTY's controlling side if one was asked for, or ``failed``.
+            The rest is told through the report pipe, by the guard (see ``commands``).
 ``file``    ``id, request`` with a socket on which a helper will speak → ``accepted`` or ``failed``.
 ``signal``  ``id, pid, number``: to the foreground group of the command's terminal, or to its process group. No answer.
 ``kill``    ``id``: SIGKILL to the whole tree → ``{"op": "killed", "id"}`` when it is gone.
@@ -15,6 +15,7 @@ At the end of the channel PID 1 exits, and the kernel kills all that is left in 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -161,10 +162,8 @@ class Init:
         return done
 
     def _reap(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
-        except BlockingIOError:
-            pass
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -175,7 +174,7 @@ class Init:
             self._helpers.discard(pid)
             guard = self._guards.pop(pid, None)
             if guard is not None and os.WIFSIGNALED(status):
-                # A guard ends only after its descendants. Whoever kills one to slip out of its command's tree dies here.
+                # A guard ends only after its descendants: whoever kills one to slip out of its tree dies here.
                 self._killers.append((None, TreeKiller(self._orphans)))
 
     def _orphans(self, children: Children) -> list[int]:
@@ -235,7 +234,8 @@ def _run_helper(request: dict[str, Any], descriptor: int, home: str) -> NoReturn
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
         syscalls.close_others((0, 1, 2, descriptor))
-        os.chdir(home if os.path.isdir(home) else "/")
+        os.environ["HOME"] = home
+        os.chdir(home if Path(home).is_dir() else "/")
         with socket.socket(fileno=descriptor) as connection:
             files.serve_request(request, connection)
         code = 0

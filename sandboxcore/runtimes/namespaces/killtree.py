@@ -1,7 +1,8 @@
 """Killing a command with all its descendants, double-forked daemons and fork bombs too, from PID 1 of its sandbox.
 
-Every command runs under a guard that adopts its orphans, so that its descendants are exactly the guard's. A round walks
-``/proc``, stops what it finds so that it cannot fork on, and kills what was stopped; rounds go on until one finds nothing.
+Every command runs under a guard that adopts its orphans, so that its descendants are exactly the guard's. A round
+walks ``/proc``, stops what it finds so that it cannot fork on, and kills what was stopped; rounds go on until one
+finds nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""From the shim to a PID 1 that is ready: namespaces, id maps, control groups, root, privileges, in this order.
+"""From the shim to a PID 1 that is ready: control groups, namespaces, id maps, root, privileges, in this order.
 
 1. The shim opens its own mount namespace (root only) and forks the *nursery*.
-2. The nursery enters a new user namespace; the shim mounts the writable layer meanwhile.
-3. The shim writes the id maps, shows the image through them, moves the nursery into its control group, and lets it go on.
+2. The nursery moves into its control groups and a new user namespace; the shim mounts the writable layer meanwhile.
+3. The shim writes the id maps, shows the image through them, and lets the nursery go on.
 4. The nursery becomes root inside, enters the other six namespaces, forks PID 1 and exits.
 5. PID 1 mounts its root and moves in, closes what it inherited, sets no_new_privs, filter and capabilities, and serves.
 """
@@ -46,7 +46,7 @@ START_TIMEOUT = 20.0
 """Seconds for PID 1 to become ready."""
 OPEN_FILES = 1 << 20
 NO_CORE_FILES = 1
-"""Bytes of a core file at most. Not 0: only this value also keeps the kernel from starting the machine's core handler."""
+"""Bytes of a core file at most. Not 0: only 1 also keeps the kernel from starting the machine's core handler."""
 
 _OTHER_NAMESPACES = (
     syscalls.CLONE_NEWNS
@@ -121,8 +121,6 @@ def _raise_child(plan: Plan, nursery: int, notes: int, proceed: int) -> int | No
             stage.mount_image(plan, namespace)
         finally:
             os.close(namespace)
-    if plan.group is not None:
-        plan.group.attach(nursery)
     if plan.privileged:
         stage.enter_stage(plan)
     os.write(proceed, b"m")
@@ -148,6 +146,9 @@ def _first_words(channel: socket.socket) -> str | None:
 def _run_nursery(plan: Plan, channel: socket.socket, notes: int, proceed: int) -> NoReturn:
     code = 1
     try:
+        if plan.group is not None:
+            # The kernel may take some milliseconds for this; the shim mounts the layer meanwhile.
+            plan.group.attach(os.getpid())
         syscalls.unshare(syscalls.CLONE_NEWUSER)
         os.write(notes, b"u")
         if os.read(proceed, 1) == b"m":
@@ -188,7 +189,7 @@ def _run_init(plan: Plan, channel: socket.socket) -> NoReturn:
 
 
 def _forget_the_machine() -> None:
-    """Forget what the loaded Python knows of this machine; from here on nothing is imported, least of all from inside."""
+    """Forget what the loaded Python knows of this machine; nothing is imported any more, least of all from inside."""
     syscalls.forget_environment()
     syscalls.rewrite_command_line("init")
     syscalls.set_process_name("init")

@@ -1,8 +1,9 @@
 """The writable layer of a sandbox: an ext4 file system of the promised size in a sparse file without a name.
 
-The file is copied from an image that ``mkfs.ext4`` prepared once for that size, so that making a layer costs the copy of
-some hundred kilobytes. It never has a name and its loop device clears itself: when the sandbox's mounts go, so does
-all of it, however that came about. Where loop devices are not to be had, a plain folder is the layer, without a size.
+The file is copied from an image that ``mkfs.ext4`` prepared once for that size, so that making a layer costs the
+copy of some hundred kilobytes. It never has a name and its loop device clears itself: when the sandbox's mounts go,
+so does all of it, however that came about. Where loop devices are not to be had, a plain folder is the layer,
+without a size.
 """
 
 from __future__ import annotations

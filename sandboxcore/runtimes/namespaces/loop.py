@@ -19,7 +19,7 @@ _FLAGS_OFFSET = 8 + 52
 
 
 def attach(backing: int) -> tuple[int, str]:
-    """Bind the file ``backing`` to a free loop device: the device's descriptor, held until it is mounted, and its path."""
+    """Bind the file ``backing`` to a free loop device: its descriptor, held until it is mounted, and its path."""
     config = bytearray(_CONFIG_SIZE)
     struct.pack_into("I", config, 0, backing)
     struct.pack_into("I", config, _FLAGS_OFFSET, LO_FLAGS_AUTOCLEAR)

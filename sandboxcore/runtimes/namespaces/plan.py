@@ -50,7 +50,7 @@ class ImageTree:
     usr: Path
     home: str
     links: tuple[str, ...]
-    """Top folders beside /usr that this machine keeps as real folders (``/lib64``, say) and that are shown read-only."""
+    """Top folders that this machine keeps beside /usr (``lib64``, say), and that are shown read-only."""
 
 
 @dataclass(frozen=True, slots=True)

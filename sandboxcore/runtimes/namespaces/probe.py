@@ -1,4 +1,5 @@
-"""What this machine can do, found out by doing it once in a child process; each thing missing with what would mend it."""
+"""What this machine can do, found out by doing it once in a child process; each thing missing with what would mend
+it."""
 
 from __future__ import annotations
 
@@ -220,7 +221,7 @@ def _owned_lower(tree: ImageTree, missing: list[Missing]) -> bool:
         return True
     missing.append(
         Missing(
-            f"Files of the image show up as nobody's ({failure}); running programs works, changing the system inside may not.",
+            f"Files of the image show up as nobody's ({failure}): programs run; changing the system inside may fail.",
             "Keep /usr and the state folder on ext4, xfs or btrfs, with Linux 5.19 or later.",
         )
     )

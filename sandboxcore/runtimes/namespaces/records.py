@@ -1,7 +1,8 @@
 """What the host writes down of each sandbox, so that the next host finds what this one left, whatever ended it.
 
-One file a sandbox in ``$RUN_DIR/records``, replaced whole. A record says ``starting`` before anything of the sandbox exists
-and ``running`` before its shim is told to go on: what is found ``starting`` was never given to anyone.
+One file a sandbox in ``$RUN_DIR/records``, replaced whole. A record says ``starting`` before anything of the
+sandbox exists and ``running`` before its shim is told to go on: what is found ``starting`` was never given to
+anyone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Removing a folder that a sandbox wrote into, in a process of its own: it may be huge, deep, and not readable to its owner."""
+"""Removing a folder that a sandbox wrote into, in a process of its own: it may be huge, deep, and not readable to
+its owner."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ _PATH = "/usr/bin:/bin"
 
 
 def start_removal(folder: Path, ids: IdMap) -> int:
-    """Start removing; returns the process to wait for. It fails silently: whoever waits looks whether ``folder`` is gone."""
+    """Start removing; returns the process to wait for, after which ``folder`` is gone or could not be removed."""
     pid = os.fork()
     if pid == 0:
         _remove(folder, ids)

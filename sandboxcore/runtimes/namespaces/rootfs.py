@@ -11,7 +11,8 @@ from sandboxcore.runtimes.namespaces import syscalls
 from sandboxcore.runtimes.namespaces.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, mount
 
 TMPFS_SHARE = 4
-"""/tmp and /dev/shm get a quarter of the memory each: filled up, they must leave PID 1 room to live."""
+"""The folders in memory get a quarter of it each: filled up, they must leave PID 1 room to live."""
+HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 BYTES_PER_TMPFS_INODE = 8192
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _READ_ONLY = ("sys", "irq", "bus", "fs", "sysrq-trigger")
@@ -49,11 +50,11 @@ def enter(layout: Layout, *, hostname: str, memory_bytes: int) -> None:
     """Mount everything and make it this process's root. Raises ``OSError`` that names the mount."""
     root = Path(layout.merged)
     mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
+    _write_names(Path(layout.layer) / "root", hostname)
     _mount_overlay(f"{_escape(layout.image)}/root", layout.layer, "root", layout.merged)
     _mount_overlay(f"{_escape(layout.image)}/usr:{_escape(layout.usr)}", layout.layer, "usr", root / "usr")
     for name, source in layout.links.items():
         syscalls.bind(source, root / name, MS_RDONLY | MS_NOSUID | MS_NODEV)
-    _write_names(root, hostname)
     _mount_devices(root, layout.devices, memory_bytes)
     mount("tmpfs", root / "tmp", "tmpfs", MS_NOSUID | MS_NODEV, _tmpfs_options(memory_bytes))
     _mount_kernel_views(root)
@@ -71,10 +72,11 @@ def _escape(path: str) -> str:
     return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
 
 
-def _write_names(root: Path, hostname: str) -> None:
-    (root / "etc/hostname").write_text(f"{hostname}\n", encoding="utf-8")
-    with (root / "etc/hosts").open("a", encoding="utf-8") as hosts:
-        hosts.write(f"127.0.1.1\t{hostname}\n")
+def _write_names(upper: Path, hostname: str) -> None:
+    """The two files of /etc that name the sandbox, put into the layer before the overlay could have to copy them up."""
+    (upper / "etc").mkdir(mode=0o755)
+    (upper / "etc/hostname").write_text(f"{hostname}\n", encoding="utf-8")
+    (upper / "etc/hosts").write_text(f"{HOSTS}127.0.1.1\t{hostname}\n", encoding="utf-8")
 
 
 def _tmpfs_options(memory_bytes: int) -> str:

@@ -1,8 +1,8 @@
 """The seccomp filter of every sandbox: classic BPF, assembled here, for x86-64 and aarch64.
 
 Refused are the calls that make or enter namespaces, mount, load code into the kernel or talk to parts of it that a
-sandbox has no use for, with EPERM; numbers newer than this table, and ``clone3`` whose flags a filter cannot read, with
-ENOSYS, so that a libc falls back; sockets of families other than unix, IPv4, IPv6 and routing netlink with
+sandbox has no use for, with EPERM; numbers newer than this table, and ``clone3`` whose flags a filter cannot read,
+with ENOSYS, so that a libc falls back; sockets of families other than unix, IPv4, IPv6 and routing netlink with
 EAFNOSUPPORT; ``TIOCSTI`` and ``TIOCLINUX`` (typing into another's terminal) with EPERM. A call by another
 architecture's convention kills the process.
 """

@@ -1,8 +1,8 @@
 """The process of one sandbox's shim, from the host's fork to its end.
 
-It begins as root (where the host is), makes the sandbox, then gives up everything for good: it becomes a user that does not
-exist inside the sandbox, without capabilities, under the same filter, in a root that holds nothing but its own socket.
-It tells the host that the sandbox is ready only then, and serves only after the host has recorded it.
+It begins as root (where the host is), makes the sandbox, then gives up everything for good: it becomes a user that
+does not exist inside the sandbox, without capabilities, under the same filter, in a root that holds nothing but its
+own socket. It tells the host that the sandbox is ready only then, and serves only after the host has recorded it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import os
 import resource
 import signal
-import socket
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,6 +21,8 @@ from sandboxcore.runtimes.namespaces.spawner import NamespaceSpawner
 from sandboxcore.shim.server import listen, serve
 
 if TYPE_CHECKING:
+    import socket
+
     from sandboxcore.runtimes.namespaces.launch import Launched
     from sandboxcore.runtimes.namespaces.plan import Plan
 
@@ -42,7 +43,9 @@ def run(plan: Plan, host: socket.socket, host_pid: int, kept: list[int]) -> NoRe
         listener = _listen(plan)
         launched = _make_sandbox(plan)
         ready = {"init": launched.pid, "start": syscalls.process_start_time(launched.pid)}
+        # PID 1 is mounting its root in a namespace of its own by now.
         _drop_privileges(plan)
+        launch.wait_ready(launched)
         _tell(host, {"ready": ready})
         if host.recv(1) == GO:
             host.close()
@@ -72,9 +75,7 @@ def _make_sandbox(plan: Plan) -> Launched:
     if plan.group is not None:
         plan.group.create(plan.spec.resources)
     _open_log(plan)
-    launched = launch.launch(plan)
-    launch.wait_ready(launched)
-    return launched
+    return launch.launch(plan)
 
 
 def _listen(plan: Plan) -> socket.socket:

@@ -1,4 +1,5 @@
-"""The shim's hand inside a sandbox: asks PID 1 to run programs and file operations, and follows what becomes of them."""
+"""The shim's hand inside a sandbox: asks PID 1 to run programs and file operations, and follows what becomes of
+them."""
 
 from __future__ import annotations
 

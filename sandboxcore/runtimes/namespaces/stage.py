@@ -1,13 +1,12 @@
 """Stage 0: the mounts that only root can make, in the shim's own mount namespace, before PID 1 copies it.
 
-The shim's namespace ends up as a small tree of its own (the image, /usr, the writable layer), so neither the shim nor
-PID 1 has the machine's file systems below it. All of it vanishes with the two processes.
+The shim's namespace ends up as a small tree of its own (the image, /usr, the writable layer), so neither the shim
+nor PID 1 has the machine's file systems below it. All of it vanishes with the two processes.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandboxcore.runtimes.namespaces import syscalls
@@ -16,6 +15,8 @@ from sandboxcore.runtimes.namespaces.rootfs import Layout
 from sandboxcore.runtimes.namespaces.syscalls import MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_NOSUID
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sandboxcore.runtimes.namespaces.plan import Plan
 
 _FOLDERS = ("image", "usr", "layer", "devices", "proc", "sys", "merged")

@@ -1,4 +1,5 @@
-"""The Linux system calls that Python's standard library does not offer, through ctypes. Every failure is an ``OSError``."""
+"""The Linux system calls that Python's standard library does not offer, through ctypes. Every failure is an
+``OSError``."""
 
 from __future__ import annotations
 

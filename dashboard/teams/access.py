@@ -76,6 +76,12 @@ async def authorise(user: User | AnonymousUser | None, team_slug: str, action: s
     return access
 
 
+def page_of(request: HttpRequest) -> str:
+    """The page that the person looks at: what was asked for, or the page on which htmx asked for a part."""
+    htmx = getattr(request, "htmx", None)
+    return (htmx and htmx.current_url_abs_path) or request.get_full_path()
+
+
 class TeamView(Protocol):
     """A view behind ``require``; ``action`` is what it asks, for the test that every URL asks something."""
 
@@ -101,7 +107,7 @@ def require(
         async def guarded(request: HttpRequest, team: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             user = await request.auser()
             if not user.is_authenticated:
-                return redirect_to_login(request.get_full_path(), resolve_url("account_login"))
+                return redirect_to_login(page_of(request), resolve_url("account_login"))
             access = await authorise(user, team, action)
             request.access = access  # type: ignore[attr-defined]  # for the error pages and the frame
             return await view(request, access, *args, **kwargs)

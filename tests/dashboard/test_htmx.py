@@ -1,0 +1,36 @@
+"""How the console answers htmx."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.dashboard.conftest import Cast
+    from tests.dashboard.fake_api import FakeApi
+
+HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/t/blue/sandboxes/?state=ready"}
+
+
+def test_a_session_that_ended_leads_the_whole_page_to_the_sign_in(cast: Cast) -> None:
+    answer = cast.client(None).get("/t/blue/sandboxes/alpha/row", headers=HTMX)
+    assert answer.status_code == 200
+    assert answer.content == b""
+    assert answer.headers["HX-Redirect"] == "/accounts/login/?next=/t/blue/sandboxes/%3Fstate%3Dready"
+
+
+def test_an_address_of_another_site_is_no_place_to_come_back_to(cast: Cast) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "https://evil.example/t/blue/"}
+    answer = cast.client(None).get("/t/blue/sandboxes/alpha/row", headers=headers)
+    assert answer.headers["HX-Redirect"] == "/accounts/login/?next=/t/blue/sandboxes/alpha/row"
+
+
+def test_a_redirect_after_a_form_moves_the_whole_page_too(cast: Cast, fake: FakeApi) -> None:
+    fake.add_sandbox("alpha")
+    answer = cast.client(cast.owner).post("/t/blue/sandboxes/alpha/delete", headers=HTMX)
+    assert answer.headers["HX-Redirect"] == "/t/blue/sandboxes/"
+
+
+def test_without_htmx_a_redirect_stays_one(cast: Cast) -> None:
+    answer = cast.client(None).get("/t/blue/")
+    assert answer.status_code == 302
+    assert "HX-Redirect" not in answer.headers

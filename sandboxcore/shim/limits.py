@@ -16,7 +16,7 @@ class Limits:
     """Text kept of each stream."""
     least_ring_bytes: int = 256 * KIB
     """Text kept of each stream when ``buffered_bytes`` is used up."""
-    buffered_bytes: int = 128 * MIB
+    buffered_bytes: int = 64 * MIB
     """Text kept in all; beyond it finished sessions go first, then every stream keeps less."""
     read_bytes: int = 256 * KIB
     pipe_bytes: int = 512 * KIB

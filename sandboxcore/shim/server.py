@@ -225,6 +225,7 @@ class Server:
                 await relay(link.socket, helper, link.unread())
             finally:
                 helper.close()
+        await link.farewell(self._limits.farewell_seconds)
 
     async def _refuse(self, link: Link, message: dict[str, Any]) -> None:
         try:

@@ -183,3 +183,13 @@ async def test_a_long_list_comes_in_parts(serve_fake: Callable[..., Any]) -> Non
 
 async def test_ping(fake: FakeShim) -> None:
     assert (await (await Peer.ask(fake.path, "ping")).rest()).final == {"type": "pong"}
+
+
+async def test_the_reason_arrives_though_the_upload_goes_on(fake: FakeShim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(fake.path.parent))
+    peer = await Peer.ask(fake.path, "write", path=str(fake.path.parent))
+    for _ in range(40):
+        peer.type(b"x" * 100_000)
+    await peer.writer.drain()
+    outcome = await peer.rest()
+    assert outcome.error_type == "IsADirectory"

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import uuid
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandboxcore.runtimes.base import Resources, Runtime, RuntimeSandbox, SandboxSpec
-from sandboxcore.runtimes.process.driver import ProcessRuntime
+from sandboxcore.runtimes import registry
+from sandboxcore.runtimes.base import Resources, SandboxSpec
+from sandboxcore.runtimes.namespaces import host as host_module
 from tests.shim.peer import close_all
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Iterator
 
+    from sandboxcore.runtimes.base import Runtime, RuntimeSandbox
+
+RUNTIMES = {
+    "namespaces": "host_folder",
+    "process": "plain_folder",
+}
+"""Each runtime and the fixture that gives the folder in which it works."""
 RESOURCES = Resources(cpu_millis=1000, memory_bytes=512 << 20, storage_bytes=1 << 30, pids=256)
-
-
-@asynccontextmanager
-async def _process(folder: Path) -> AsyncIterator[Runtime]:
-    runtime = ProcessRuntime(folder)
-    await runtime.start()
-    try:
-        yield runtime
-    finally:
-        await runtime.close()
-
-
-RUNTIMES: dict[str, Callable[[Path], AbstractAsyncContextManager[Runtime]]] = {"process": _process}
 
 
 def spec(**changes: Any) -> SandboxSpec:
@@ -46,17 +45,50 @@ async def _no_open_peers() -> AsyncIterator[None]:
     await close_all()
 
 
+@pytest.fixture(scope="session")
+def plain_folder() -> Iterator[Path]:
+    """A folder with a short name, as the paths of sockets must be."""
+    folder = Path(tempfile.mkdtemp(prefix="rt"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def host_folder() -> Iterator[Path]:
+    """The run folder of a host that serves all tests of this run."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("namespaces with limits need root on Linux")
+    folder = Path(tempfile.mkdtemp(prefix="ns"))
+    folder.chmod(0o755)
+    run_dir = folder / "run"
+    with (folder / "host.log").open("wb") as log:
+        host = subprocess.Popen(
+            [sys.executable, "-I", "-S", host_module.__file__, "--state-dir", folder / "state", "--run-dir", run_dir],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={},
+        )
+    deadline = time.monotonic() + 20
+    while not (run_dir / "host.sock").exists():
+        assert host.poll() is None, (folder / "host.log").read_text()
+        assert time.monotonic() < deadline, (folder / "host.log").read_text()
+        time.sleep(0.01)
+    yield run_dir
+    host.send_signal(signal.SIGTERM)
+    host.wait(20)
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(params=sorted(RUNTIMES))
 async def runtime(request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
     """A started runtime; what a test leaves in it is destroyed."""
-    folder = Path(tempfile.mkdtemp(prefix="rt"))
-    try:
-        async with RUNTIMES[request.param](folder) as made:
-            yield made
-            for left in await made.list_owned():
-                await made.destroy(left.id)
-    finally:
-        shutil.rmtree(folder)
+    made = registry.load(request.param, run_dir=request.getfixturevalue(RUNTIMES[request.param]))
+    await made.start()
+    yield made
+    for left in await made.list_owned():
+        await made.destroy(left.id)
+    await made.close()
 
 
 @pytest.fixture

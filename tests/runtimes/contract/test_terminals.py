@@ -31,10 +31,11 @@ async def test_a_new_size_arrives(shim: Path) -> None:
 
 async def test_control_c(shim: Path) -> None:
     peer = await Peer.ask(shim, "start", command_id="c", candidates=[["/bin/sh", "-i"]], pty=True, env={"PS1": "> "})
-    peer.type(b"sleep 3600; echo code=$?\n")
-    await peer.until(b"sleep")
+    await peer.until(b"> ")
+    peer.type(b"echo star''ted; sleep 3600\n")
+    await peer.until(b"started")
     peer.type(b"\x03")
-    await peer.until(b"\n> ")
+    await peer.until(b"^C\r\n> ")
     peer.type(b"echo al''ive; exit 3\n")
     await peer.until(b"alive")
     assert (await peer.rest()).exit_code == 3
@@ -71,8 +72,8 @@ async def test_a_large_paste_in_lines(shim: Path) -> None:
 
 
 async def test_half_a_character_at_a_reload(shim: Path) -> None:
-    peer = await Peer.run(shim, "printf '\\360\\237'; read line; printf '\\231\\202'", pty=True)
-    await peer.message("started")
+    peer = await Peer.run(shim, "stty -echo; printf 'ready \\360\\237'; read x; printf '\\231\\202'", pty=True)
+    await peer.until(b"ready ")
     peer.drop()
     again = await Peer.ask(shim, "attach", command_id="c")
     again.type(b"\n")

@@ -17,10 +17,8 @@ async def relay(client: socket.socket, helper: socket.socket, unread: bytes) -> 
     When the helper ends, all that it sent reaches the client. When the client ends, the helper sees the end at once.
     """
     loop = asyncio.get_running_loop()
-    if unread:
-        await loop.sock_sendall(helper, unread)
-    up = loop.create_task(_carry(client, helper))
-    down = loop.create_task(_carry(helper, client))
+    up = loop.create_task(_carry(client, helper, unread))
+    down = loop.create_task(_carry(helper, client, b""))
     try:
         await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
         if up.done() and up.result() == "receiver":
@@ -31,11 +29,15 @@ async def relay(client: socket.socket, helper: socket.socket, unread: bytes) -> 
         await asyncio.gather(up, down, return_exceptions=True)
 
 
-async def _carry(source: socket.socket, sink: socket.socket) -> str:
-    """Carry until one side is gone; which one that was."""
+async def _carry(source: socket.socket, sink: socket.socket, first: bytes) -> str:
+    """Carry ``first``, then what comes, until one side is gone; which one that was."""
     loop = asyncio.get_running_loop()
     buffer = bytearray(PIECE)
     view = memoryview(buffer)
+    try:
+        await loop.sock_sendall(sink, first)
+    except OSError:
+        return "receiver"
     while True:
         try:
             size = await loop.sock_recv_into(source, buffer)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from dashboard.teams.access import Access
 
 
+VIEW = "terminal.view"
+WRITE = "terminal.write"
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What one person may do with one shell, as of now."""
@@ -32,7 +36,7 @@ class Grant:
     @property
     def may_type(self) -> bool:
         """False for those who may only look."""
-        return self.access.can("terminal.write")
+        return self.access.can(WRITE)
 
 
 async def admit(scope: dict[str, Any]) -> Grant:
@@ -45,7 +49,7 @@ async def admit(scope: dict[str, Any]) -> Grant:
         raise Closing(CloseCode.SIGNED_OUT, "You are signed out.")
     where = scope["url_route"]["kwargs"]
     try:
-        access = await authorise(user, where["team"], "terminal.view")
+        access = await authorise(user, where["team"], VIEW)
     except (NotAMemberError, NotAllowedError):
         raise Closing(CloseCode.NOT_ALLOWED, "You may not use this terminal.") from None
     session = await TerminalSession.objects.filter(team=access.team, id=where["session_id"]).afirst()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from dashboard.terminals import pumps
-from dashboard.terminals.access import admit
+from dashboard.terminals.access import VIEW, admit
 from dashboard.terminals.line import Line
 from dashboard.terminals.link import open_terminal
 from dashboard.terminals.protocol import CloseCode, Closing
@@ -28,6 +28,8 @@ OPEN_SECONDS = 10.0
 
 class TerminalConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """Authorise, open the client's terminal, pump both ways, close both."""
+
+    action = VIEW
 
     async def connect(self) -> None:
         """Accept first, so that a refusal can say why, and serve beside the dispatch of messages."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
 import time
@@ -26,17 +27,16 @@ pytestmark = pytest.mark.e2e
 
 COUNT = 100_000
 # Prints as fast as it can in bursts, and for some seconds, so that reloads fall in the middle.
-COUNTER = f"python3 -uc 'import time; [(print(i), i % 1000 or time.sleep(.04)) for i in range(1, {COUNT + 1})]'; echo the-''end"
+COUNT_SLOWLY = f"import time; [(print(i), i % 1000 or time.sleep(.04)) for i in range(1, {COUNT + 1})]"
+COUNTER = f"python3 -uc '{COUNT_SLOWLY}'; echo the-''end"
 
 
 @pytest.fixture
 async def sandbox(stack: Stack) -> AsyncIterator[str]:
     """The name of a fresh sandbox."""
     async with AsyncSandboxClient(api_endpoint=stack.api_endpoint, api_key=stack.api_key) as client:
-        try:
+        with contextlib.suppress(ResourceAlreadyExistsError):
             await client.create_template(name="terminal-tests", image="host")
-        except ResourceAlreadyExistsError:
-            pass
         made = await client.create_sandbox(template_name="terminal-tests", name=f"term-{uuid.uuid4().hex[:8]}")
         yield made.name
         await client.delete_sandbox(made.name)

@@ -25,6 +25,11 @@ export class InputQueue {
     return this.pieces.length ? this.end - this.pieces[0].offset : 0;
   }
 
+  /** When the oldest piece that is not taken was sent on this connection, or null. */
+  get oldest() {
+    return this.pieces[0]?.at ?? null;
+  }
+
   add(text) {
     const bytes = this.encoder.encode(text);
     for (let start = 0; start < bytes.length; ) {

@@ -1,10 +1,10 @@
 // The terminal itself: xterm.js with what this page adds to it, and no knowledge of where its bytes come from.
 
-import { FitAddon } from "../../vendor/xterm-6.0.0/addon-fit.mjs";
-import { SearchAddon } from "../../vendor/xterm-6.0.0/addon-search.mjs";
-import { UnicodeGraphemesAddon } from "../../vendor/xterm-6.0.0/addon-unicode-graphemes.mjs";
-import { WebLinksAddon } from "../../vendor/xterm-6.0.0/addon-web-links.mjs";
-import { WebglAddon } from "../../vendor/xterm-6.0.0/addon-webgl.mjs";
+import { FitAddon } from "../../vendor/xterm-addon-fit-0.11.0/addon-fit.mjs";
+import { SearchAddon } from "../../vendor/xterm-addon-search-0.16.0/addon-search.mjs";
+import { UnicodeGraphemesAddon } from "../../vendor/xterm-addon-unicode-graphemes-0.4.0/addon-unicode-graphemes.mjs";
+import { WebLinksAddon } from "../../vendor/xterm-addon-web-links-0.12.0/addon-web-links.mjs";
+import { WebglAddon } from "../../vendor/xterm-addon-webgl-0.19.0/addon-webgl.mjs";
 import { Terminal } from "../../vendor/xterm-6.0.0/xterm.mjs";
 import { useNonce } from "./nonce.js";
 import { followTheme } from "./themes.js";
@@ -23,9 +23,16 @@ function accelerate(terminal) {
     const webgl = new WebglAddon();
     webgl.onContextLoss(() => webgl.dispose());
     terminal.loadAddon(webgl);
+    requestAnimationFrame(() => requestAnimationFrame(() => sharp(terminal) || webgl.dispose()));
   } catch (error) {
     console.info("The terminal is drawn without WebGL:", error.message);
   }
+}
+
+/** Whether a canvas has the pixels that it is shown with; a browser that emulates another screen may be wrong. */
+function sharp(terminal) {
+  const canvas = terminal.element.querySelector(".xterm-screen canvas:not(.xterm-link-layer)");
+  return Math.abs(canvas.width - canvas.clientWidth * devicePixelRatio) < 2;
 }
 
 /** A terminal in `host`, fitted to it. Returns {terminal, fit, search}. */

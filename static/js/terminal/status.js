@@ -19,7 +19,10 @@ function waiting({ attempt, until, reason }) {
 const SHOWN = {
   starting: () => ["blue", "Starting a shell"],
   connecting: ({ attempt }) => (attempt ? ["yellow", `Reconnecting: try ${attempt}, now`] : ["blue", "Connecting"]),
-  connected: ({ readOnly }) => (readOnly ? ["green", "Connected, read-only"] : ["green", "Connected"]),
+  connected: ({ readOnly, stalled }) => {
+    if (stalled) return ["yellow", "Connected, but the shell does not take what you type"];
+    return ["green", readOnly ? "Connected, read-only" : "Connected"];
+  },
   waiting: (state) => ["yellow", waiting(state)],
   ended: (state) => ["secondary", ended(state)],
   gone: ({ reason }) => ["red", reason || "The sandbox is gone"],

@@ -1,7 +1,7 @@
 // The socket between this page and its shell: connects, comes back when it is lost, and says how it stands.
 //
 // Events: "state" {name, ...}, "opened" {replay, live, dropped}, "output" {offset, bytes}, "gap" {from, to},
-// "answer" {on}, "live" {offset}, "latency" {ms}. States: connecting, connected {readOnly}, waiting {attempt, until,
+// "answer" {on}, "live" {offset}, "latency" {ms}. States: connecting, connected {readOnly, stalled}, waiting {attempt, until,
 // reason}, ended {exitCode}, and the final ones of the close codes below {reason}.
 
 import { Backoff } from "./backoff.js";
@@ -12,6 +12,7 @@ const PING_EVERY = 25_000;
 const SILENT_AFTER = 60_000;
 const ANSWER_WITHIN = 5_000; // when there is reason to doubt the connection
 const OPEN_WITHIN = 20_000;
+const STALLED_AFTER = 2_000; // typing not taken for so long: the page says so
 const FINAL = { 4401: "signed-out", 4403: "not-allowed", 4404: "gone" };
 
 export class Transport extends EventTarget {
@@ -33,6 +34,7 @@ export class Transport extends EventTarget {
     addEventListener("online", () => this.wake());
     document.addEventListener("visibilitychange", () => document.hidden || this.wake());
     setInterval(() => this.tick(), PING_EVERY);
+    setInterval(() => this.watchInput(), STALLED_AFTER / 4);
   }
 
   connect() {
@@ -133,6 +135,12 @@ export class Transport extends EventTarget {
     if (!this.open) return;
     if (performance.now() - this.heardAt > SILENT_AFTER) this.lost("nothing was heard");
     else this.ping(SILENT_AFTER);
+  }
+
+  watchInput() {
+    const stalled = this.open && this.input.oldest !== null && performance.now() - this.input.oldest > STALLED_AFTER;
+    if (stalled !== this.stalled && this.open) this.emit("state", { name: "connected", readOnly: this.readOnly, stalled });
+    this.stalled = stalled;
   }
 
   ping(within) {

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
-from django.conf import settings
 from django.test import Client
 
-from dashboard.accounts.models import User
-from dashboard.teams.models import Membership, Role, Team
 from dashboard.terminals import consumer as consumer_module
 from dashboard.terminals import seat as seat_module
 from dashboard.terminals.link import Ended, Lost, Output
@@ -24,20 +21,14 @@ from dashboard.terminals.shells import Shells
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
+    from dashboard.accounts.models import User
     from dashboard.terminals.access import Grant
     from dashboard.terminals.protocol import Open, Size
+    from tests.dashboard.conftest import Cast
 
 SANDBOX_ID = "0a4ff2b1-0000-4000-8000-000000000001"
 WITHIN = 5.0
-
-
-@pytest.fixture(autouse=True)
-def _machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What ``manage.py bootstrap`` prepares."""
-    monkeypatch.setitem(vars(settings), "STATIC_ROOT", str(tmp_path))
-    monkeypatch.setitem(vars(settings), "SECRET_KEY", "a key for tests only, as long as a key of a machine is")
 
 
 class FakeTerminal:
@@ -111,30 +102,12 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Shells_:
     return fakes
 
 
-@dataclass
-class Cast:
-    """One team's people, someone of another team, and a shell."""
-
-    team: Team
-    session: TerminalSession
-    owner: User
-    viewer: User
-    outsider: User
-
-
 @pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    """Everybody that a socket may meet."""
-    people = {name: User.objects.create_user(name) for name in ("owner", "viewer", "outsider")}
-    team = Team.objects.create(name="Red", slug="red", api_endpoint="http://127.0.0.1:1/v2/sandboxes", api_key="k")
-    other = Team.objects.create(name="Blue", slug="blue", api_endpoint="http://127.0.0.1:1/v2/sandboxes", api_key="k")
-    Membership.objects.create(team=team, user=people["owner"], role=Role.OWNER)
-    Membership.objects.create(team=team, user=people["viewer"], role=Role.VIEWER)
-    Membership.objects.create(team=other, user=people["outsider"], role=Role.OWNER)
-    session = TerminalSession.objects.create(
-        team=team, sandbox_id=SANDBOX_ID, sandbox_name="box", created_by=people["owner"]
+def shell(cast: Cast) -> TerminalSession:
+    """A shell of the cast's team that no page has opened yet."""
+    return TerminalSession.objects.create(
+        team=cast.team, sandbox_id=SANDBOX_ID, sandbox_name="box", created_by=cast.owner
     )
-    return Cast(team, session, **people)
 
 
 class Page:
@@ -169,7 +142,7 @@ class Page:
         await self.socket.send_input({"type": "websocket.receive", "bytes": encode_output(offset, data)})
 
     async def receive(self) -> dict[str, Any]:
-        """The next message: control as sent, output as ``{"output": (offset, bytes)}``, the end as ``{"close": code}``."""
+        """The next message: control as sent, output as ``{"output": (offset, bytes)}``, the end as ``{"close"...}``."""
         event = await self.socket.receive_output(timeout=WITHIN)
         if event["type"] == "websocket.close":
             return {"close": event["code"], "reason": event.get("reason")}
@@ -199,14 +172,14 @@ class Page:
 
 
 @pytest.fixture
-async def page(cast: Cast) -> AsyncIterator[Callable[..., Any]]:
-    """Makes pages of the cast's shell; leaves with all of them at the end."""
+async def page(cast: Cast, shell: TerminalSession) -> AsyncIterator[Callable[..., Any]]:
+    """Makes pages of the shell; leaves with all of them at the end."""
     from asgiref.sync import sync_to_async
 
     pages: list[Page] = []
 
     async def make(user: User | None = cast.owner, *, path: str = "", origin: str = "http://127.0.0.1:8000") -> Page:
-        path = path or f"/t/red/sandboxes/box/terminal/{cast.session.id}/socket"
+        path = path or f"/t/blue/sandboxes/box/terminal/{shell.id}/socket"
         made = await sync_to_async(Page)(path, user, origin)
         pages.append(made)
         return made

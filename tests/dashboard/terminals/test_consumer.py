@@ -19,9 +19,14 @@ from dashboard.terminals.protocol import CloseCode, Closing, Size
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.dashboard.terminals.conftest import Cast, Shells_
+    from dashboard.terminals.models import TerminalSession
+    from tests.dashboard.conftest import Cast
+    from tests.dashboard.terminals.conftest import Shells_
 
     MakePage = Callable[..., Any]
+
+# Sockets ask the database from another thread, which must see what the test wrote.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def test_it_works(page: MakePage, fakes: Shells_) -> None:
@@ -57,8 +62,10 @@ async def test_an_outsider_is_refused(page: MakePage, fakes: Shells_, cast: Cast
     assert not fakes.openings
 
 
-async def test_an_outsider_cannot_reach_it_by_their_own_team(page: MakePage, fakes: Shells_, cast: Cast) -> None:
-    one = await page(cast.outsider, path=f"/t/blue/sandboxes/box/terminal/{cast.session.id}/socket")
+async def test_an_outsider_cannot_reach_it_by_their_own_team(
+    page: MakePage, fakes: Shells_, cast: Cast, shell: TerminalSession
+) -> None:
+    one = await page(cast.outsider, path=f"/t/green/sandboxes/box/terminal/{shell.id}/socket")
     assert await one.connect()
     assert (await one.receive())["close"] == CloseCode.GONE
     assert not fakes.openings
@@ -80,7 +87,7 @@ async def test_a_viewer_sees_and_does_not_type(page: MakePage, fakes: Shells_, c
 
 
 async def test_an_unknown_terminal_is_gone(page: MakePage, fakes: Shells_) -> None:
-    one = await page(path=f"/t/red/sandboxes/box/terminal/{uuid4()}/socket")
+    one = await page(path=f"/t/blue/sandboxes/box/terminal/{uuid4()}/socket")
     assert await one.connect()
     assert (await one.receive())["close"] == CloseCode.GONE
 
@@ -135,15 +142,17 @@ async def test_who_says_nothing_is_not_waited_for(
     assert (await one.until("close"))["close"] == CloseCode.SILENT
 
 
-async def test_the_end_of_the_shell_is_told_and_noted(page: MakePage, fakes: Shells_, cast: Cast) -> None:
+async def test_the_end_of_the_shell_is_told_and_noted(
+    page: MakePage, fakes: Shells_, cast: Cast, shell: TerminalSession
+) -> None:
     one = await page()
     await one.open()
     fakes.terminals[0].events.put_nowait(Ended(3))
     assert await one.until("exit") == {"type": "exit", "exit_code": 3}
     assert (await one.until("close"))["close"] == CloseCode.ENDED
-    await cast.session.arefresh_from_db()
-    assert cast.session.exit_code == 3
-    assert cast.session.ended_at is not None
+    await shell.arefresh_from_db()
+    assert shell.exit_code == 3
+    assert shell.ended_at is not None
     assert await Event.objects.filter(action="terminal.ended", team=cast.team).acount() == 1
 
 

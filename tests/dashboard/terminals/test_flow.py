@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from dashboard.terminals.line import INPUT_MESSAGES
 from dashboard.terminals.link import Output
 from dashboard.terminals.protocol import OUTPUT_WINDOW, CloseCode
@@ -12,9 +14,14 @@ from dashboard.terminals.protocol import OUTPUT_WINDOW, CloseCode
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.dashboard.terminals.conftest import Cast, FakeTerminal, Page, Shells_
+    from dashboard.terminals.models import TerminalSession
+    from tests.dashboard.conftest import Cast
+    from tests.dashboard.terminals.conftest import FakeTerminal, Page, Shells_
 
     MakePage = Callable[..., Any]
+
+# Sockets ask the database from another thread, which must see what the test wrote.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PIECE = 64 * 1024
 FLOOD = 64
@@ -176,24 +183,26 @@ async def test_a_new_shell_has_nothing_to_replay(page: MakePage, fakes: Shells_)
     assert (await one.open())["live"] == 0
 
 
-async def test_what_one_page_was_shown_is_a_replay_for_the_next(page: MakePage, fakes: Shells_, cast: Cast) -> None:
+async def test_what_one_page_was_shown_is_a_replay_for_the_next(
+    page: MakePage, fakes: Shells_, shell: TerminalSession
+) -> None:
     from dashboard.terminals.actions import mark_started
 
     one = await page()
     await one.open("client-one")
     fakes.terminals[0].say("what are you?\x1b[c")
     await one.until("output")
-    await mark_started(cast.session.id)
+    await mark_started(shell.id)
     two = await page()
     assert (await two.open("client-two"))["live"] == 16
 
 
 async def test_a_shell_that_this_process_does_not_know_is_live_when_it_pauses(
-    page: MakePage, fakes: Shells_, cast: Cast
+    page: MakePage, fakes: Shells_, shell: TerminalSession
 ) -> None:
     from dashboard.terminals.actions import mark_started
 
-    await mark_started(cast.session.id)
+    await mark_started(shell.id)
     fakes.prepare = lambda terminal: terminal.say("old\x1b[c")
     one = await page()
     assert (await one.open())["live"] is None

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         SandboxTemplate,
         ServerCapabilities,
         Template,
+        TerminalModes,
         Volume,
         VolumeMountSpec,
     )
@@ -95,6 +96,7 @@ __all__ = [
     "ServerCapabilities",
     "StreamingUnsupportedError",
     "Template",
+    "TerminalModes",
     "TunnelConnectionRefusedError",
     "TunnelError",
     "TunnelPortNotAllowedError",
@@ -115,6 +117,7 @@ _MODELS = frozenset(
         "SandboxTemplate",
         "ServerCapabilities",
         "Template",
+        "TerminalModes",
         "Volume",
         "VolumeMountSpec",
     }

@@ -65,6 +65,24 @@ class Gap(OutputChunk):
         return self.offset
 
 
+@dataclass(frozen=True, slots=True, init=False)
+class TerminalModes(OutputChunk):
+    """What a terminal that joins late must be told before the output that follows; it has empty ``data``.
+
+    ``sequence`` is escape text that brings a fresh terminal to the modes that hold at ``offset``, and ``rows`` and
+    ``cols`` the size that the command's terminal has.
+    """
+
+    sequence: str
+    rows: int
+    cols: int
+
+    def __init__(self, offset: int, sequence: str, rows: int, cols: int) -> None:
+        OutputChunk.__init__(self, "stdout", "", offset)
+        for name, value in (("sequence", sequence), ("rows", rows), ("cols", cols)):
+            object.__setattr__(self, name, value)
+
+
 @dataclass(frozen=True)
 class ResourceSpec:
     """What one sandbox may use, as Kubernetes quantities (``500m``, ``2``, ``512Mi``, ``1Gi``)."""

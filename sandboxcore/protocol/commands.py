@@ -34,9 +34,9 @@ class CommandRequest:
         """The body of ``POST /execute``."""
         return {"command": self.command, "timeout": self.timeout, "shell": self.shell, **self._place()}
 
-    def message(self, *, gaps: bool) -> str:
+    def message(self, *, gaps: bool = False, modes: bool = False) -> str:
         """The ``execute`` message."""
-        terminal = {"pty": self.pty, "rows": self.rows, "cols": self.cols, "gaps": gaps}
+        terminal = {"pty": self.pty, "rows": self.rows, "cols": self.cols, "gaps": gaps, "modes": modes}
         return _text(
             "execute",
             command=self.command,
@@ -55,9 +55,11 @@ class CommandRequest:
         return {name: value for name, value in (("env", self.env), ("cwd", self.cwd)) if value}
 
 
-def reconnect(command_id: str, stdout_offset: int, stderr_offset: int, *, gaps: bool) -> str:
+def reconnect(
+    command_id: str, stdout_offset: int, stderr_offset: int, *, gaps: bool = False, modes: bool = False
+) -> str:
     """Ask for a command's output from these offsets on."""
-    extra = {"gaps": True} if gaps else {}
+    extra = {name: True for name, wanted in (("gaps", gaps), ("modes", modes)) if wanted}
     return _text("reconnect", command_id=command_id, stdout_offset=stdout_offset, stderr_offset=stderr_offset, **extra)
 
 

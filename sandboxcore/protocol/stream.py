@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sandboxcore.errors import InvalidResponseError
 from sandboxcore.fields import Fields
-from sandboxcore.models import ExecutionResult, Gap, OutputChunk
+from sandboxcore.models import ExecutionResult, Gap, OutputChunk, TerminalModes
 from sandboxcore.protocol import commands
 from sandboxcore.protocol.failures import stream_failure
 
@@ -33,7 +33,8 @@ class CommandStream:
     """The output of one command as it arrives over any number of connections.
 
     Begin with ``request`` to run a command, without it to read one that runs. ``gaps`` yields a ``Gap`` where output
-    was lost; ``collect`` keeps all output for ``result``, which without it has empty ``stdout`` and ``stderr``.
+    was lost, ``modes`` a ``TerminalModes`` before a terminal's output; ``collect`` keeps all output for ``result``,
+    which without it has empty ``stdout`` and ``stderr``.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class CommandStream:
         stdout_offset: int = 0,
         stderr_offset: int = 0,
         gaps: bool = False,
+        modes: bool = False,
         collect: bool = True,
     ) -> None:
         self.command_id = command_id
@@ -55,6 +57,7 @@ class CommandStream:
         """Whether the server took the ``command_id`` that the client chose; None until it has answered."""
         self._request = request
         self._gaps = gaps
+        self._modes = modes
         self._collect = collect
         self._offsets: dict[StreamName, int] = {"stdout": stdout_offset, "stderr": stderr_offset}
         self._parts: dict[StreamName, list[str]] = {"stdout": [], "stderr": []}
@@ -77,8 +80,10 @@ class CommandStream:
     def opening(self) -> str:
         """The first message on a new connection."""
         if self._request is not None and not self.started:
-            return self._request.message(gaps=self._gaps)
-        return commands.reconnect(self.command_id, self.stdout_offset, self.stderr_offset, gaps=self._gaps)
+            return self._request.message(gaps=self._gaps, modes=self._modes)
+        return commands.reconnect(
+            self.command_id, self.stdout_offset, self.stderr_offset, gaps=self._gaps, modes=self._modes
+        )
 
     def receive(self, text: str | bytes) -> list[OutputChunk]:
         """Take one message and return what it adds to the output, which may be nothing.
@@ -100,6 +105,8 @@ class CommandStream:
             return self._output(cast("StreamName", kind), Fields(message, "output"))
         if kind == "gap":
             return self._gap(Fields(message, "gap"))
+        if kind == "modes":
+            return self._terminal(Fields(message, "modes"))
         if kind == "started":
             self._begin(Fields(message, "started"))
         elif kind == "exit":
@@ -143,6 +150,14 @@ class CommandStream:
         if stream not in self._offsets:
             raise InvalidResponseError(f"gap: there is no stream '{stream}'", field="stream")
         return self._jump(stream, fields.required_integer("to"))
+
+    def _terminal(self, fields: Fields) -> list[OutputChunk]:
+        """The modes, once: whoever has drawn all output since knows them."""
+        if not self._modes:
+            return []
+        self._modes = False
+        sequence = fields.text("sequence")
+        return [TerminalModes(self.stdout_offset, sequence, fields.integer("rows"), fields.integer("cols"))]
 
     def _jump(self, stream: StreamName, offset: int) -> list[OutputChunk]:
         """Go on at ``offset``; what lies between is lost."""

@@ -67,6 +67,7 @@ class Peer:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._protocol = ServerProtocol(max_size=None)
         self._events: deque[Any] = deque()
         self.headers: dict[str, str] = {}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandboxcore.errors import CommandTimeoutError, InvalidResponseError, SandboxOperationError
-from sandboxcore.models import Gap, OutputChunk
+from sandboxcore.models import Gap, OutputChunk, TerminalModes
 from sandboxcore.protocol.commands import CommandRequest
 from sandboxcore.protocol.stream import CommandStream
 
@@ -122,6 +122,18 @@ def test_a_gap_message_and_the_jump_after_it_are_one_gap() -> None:
     assert stream.receive(message("stderr", data="x", offset=9)) == [OutputChunk("stderr", "x", 9)]
     gap = Gap("stderr", 0, 9)
     assert (gap.start, gap.end, gap.data, gap.offset) == (0, 9, "", 0)
+
+
+def test_modes_come_once_to_who_asks() -> None:
+    said = message("modes", sequence="\x1b[?1049h", rows=24, cols=80)
+    stream = attached(modes=True, stdout_offset=5)
+    assert json.loads(stream.opening())["modes"] is True
+    modes = TerminalModes(5, "\x1b[?1049h", 24, 80)
+    assert stream.receive(said) == [modes]
+    assert (modes.data, modes.offset, modes.sequence, modes.rows, modes.cols) == ("", 5, "\x1b[?1049h", 24, 80)
+    assert "modes" not in json.loads(stream.opening())
+    assert stream.receive(said) == attached().receive(said) == []
+    assert "modes" not in json.loads(attached().opening())
 
 
 def test_half_surrogates_become_replacement_characters() -> None:

@@ -84,6 +84,7 @@ class AsyncSandbox(SandboxRecord):
         cols: int | None = ...,
         command_id: str | None = ...,
         gaps: bool = ...,
+        modes: bool = ...,
         collect: bool = ...,
     ) -> ExecutionResult: ...
 
@@ -107,6 +108,7 @@ class AsyncSandbox(SandboxRecord):
         cols: int | None = ...,
         command_id: str | None = ...,
         gaps: bool = ...,
+        modes: bool = ...,
         collect: bool = ...,
     ) -> AsyncCommandHandle: ...
 
@@ -129,15 +131,17 @@ class AsyncSandbox(SandboxRecord):
         cols: int | None = None,
         command_id: str | None = None,
         gaps: bool = False,
+        modes: bool = False,
         collect: bool = True,
     ) -> ExecutionResult | AsyncCommandHandle:
         """Run a shell command; return its result, or with ``wait=False`` a handle as soon as it has started.
 
-        Times are seconds. ``timeout`` 0 lets the command run on. ``idle_timeout`` kills it when no client was connected
-        for so long, -1 never; ``ttl_seconds`` keeps its output after the end for ``reconnect``, -1 for ever. ``pty``
-        gives it a terminal of ``rows`` and ``cols``. ``command_id`` names it, else a UUID does: a name that exists is
-        attached to, not run again. ``gaps`` yields a ``Gap`` where output was lost. ``collect=False`` keeps nothing for
-        ``result``, for a handle that is read for hours. Callbacks get each piece of output as it arrives.
+        Times are seconds. ``timeout`` 0 lets the command run on. ``idle_timeout`` kills it when no client was
+        connected for so long, -1 never; ``ttl_seconds`` keeps its output after the end for ``reconnect``, -1 for
+        ever. ``pty`` gives it a terminal of ``rows`` and ``cols``. ``command_id`` names it, else a UUID does: a name
+        that exists is attached to, not run again. ``gaps`` yields a ``Gap`` where output was lost, ``modes`` a
+        ``TerminalModes`` before a terminal's output. ``collect=False`` keeps nothing for ``result``, for a handle
+        that is read for hours. Callbacks get each piece of output as it arrives.
 
         Without a WebSocket, and if neither handle, callbacks nor ``pty`` need one, the command runs over plain HTTP.
 
@@ -163,7 +167,7 @@ class AsyncSandbox(SandboxRecord):
             rows=rows,
             cols=cols,
         )
-        stream = CommandStream(request.command_id, request=request, gaps=gaps, collect=collect)
+        stream = CommandStream(request.command_id, request=request, gaps=gaps, modes=modes, collect=collect)
         try:
             handle = await self._open(stream)
         except StreamingUnsupportedError:
@@ -187,6 +191,7 @@ class AsyncSandbox(SandboxRecord):
         stdout_offset: int = 0,
         stderr_offset: int = 0,
         gaps: bool = False,
+        modes: bool = False,
         collect: bool = True,
     ) -> AsyncCommandHandle:
         """Attach to a command that runs or has ended lately, from these byte offsets of its output on.
@@ -195,7 +200,12 @@ class AsyncSandbox(SandboxRecord):
         is not known, or whose output is no longer kept, raises ``SandboxOperationError`` when the handle is read.
         """
         stream = CommandStream(
-            command_id, stdout_offset=stdout_offset, stderr_offset=stderr_offset, gaps=gaps, collect=collect
+            command_id,
+            stdout_offset=stdout_offset,
+            stderr_offset=stderr_offset,
+            gaps=gaps,
+            modes=modes,
+            collect=collect,
         )
         return await self._open(stream)
 

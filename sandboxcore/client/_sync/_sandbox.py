@@ -85,6 +85,7 @@ class Sandbox(SandboxRecord):
         cols: int | None = ...,
         command_id: str | None = ...,
         gaps: bool = ...,
+        modes: bool = ...,
         collect: bool = ...,
     ) -> ExecutionResult: ...
 
@@ -108,6 +109,7 @@ class Sandbox(SandboxRecord):
         cols: int | None = ...,
         command_id: str | None = ...,
         gaps: bool = ...,
+        modes: bool = ...,
         collect: bool = ...,
     ) -> CommandHandle: ...
 
@@ -130,15 +132,17 @@ class Sandbox(SandboxRecord):
         cols: int | None = None,
         command_id: str | None = None,
         gaps: bool = False,
+        modes: bool = False,
         collect: bool = True,
     ) -> ExecutionResult | CommandHandle:
         """Run a shell command; return its result, or with ``wait=False`` a handle as soon as it has started.
 
-        Times are seconds. ``timeout`` 0 lets the command run on. ``idle_timeout`` kills it when no client was connected
-        for so long, -1 never; ``ttl_seconds`` keeps its output after the end for ``reconnect``, -1 for ever. ``pty``
-        gives it a terminal of ``rows`` and ``cols``. ``command_id`` names it, else a UUID does: a name that exists is
-        attached to, not run again. ``gaps`` yields a ``Gap`` where output was lost. ``collect=False`` keeps nothing for
-        ``result``, for a handle that is read for hours. Callbacks get each piece of output as it arrives.
+        Times are seconds. ``timeout`` 0 lets the command run on. ``idle_timeout`` kills it when no client was
+        connected for so long, -1 never; ``ttl_seconds`` keeps its output after the end for ``reconnect``, -1 for
+        ever. ``pty`` gives it a terminal of ``rows`` and ``cols``. ``command_id`` names it, else a UUID does: a name
+        that exists is attached to, not run again. ``gaps`` yields a ``Gap`` where output was lost, ``modes`` a
+        ``TerminalModes`` before a terminal's output. ``collect=False`` keeps nothing for ``result``, for a handle
+        that is read for hours. Callbacks get each piece of output as it arrives.
 
         Without a WebSocket, and if neither handle, callbacks nor ``pty`` need one, the command runs over plain HTTP.
 
@@ -164,7 +168,7 @@ class Sandbox(SandboxRecord):
             rows=rows,
             cols=cols,
         )
-        stream = CommandStream(request.command_id, request=request, gaps=gaps, collect=collect)
+        stream = CommandStream(request.command_id, request=request, gaps=gaps, modes=modes, collect=collect)
         try:
             handle = self._open(stream)
         except StreamingUnsupportedError:
@@ -188,6 +192,7 @@ class Sandbox(SandboxRecord):
         stdout_offset: int = 0,
         stderr_offset: int = 0,
         gaps: bool = False,
+        modes: bool = False,
         collect: bool = True,
     ) -> CommandHandle:
         """Attach to a command that runs or has ended lately, from these byte offsets of its output on.
@@ -196,7 +201,12 @@ class Sandbox(SandboxRecord):
         is not known, or whose output is no longer kept, raises ``SandboxOperationError`` when the handle is read.
         """
         stream = CommandStream(
-            command_id, stdout_offset=stdout_offset, stderr_offset=stderr_offset, gaps=gaps, collect=collect
+            command_id,
+            stdout_offset=stdout_offset,
+            stderr_offset=stderr_offset,
+            gaps=gaps,
+            modes=modes,
+            collect=collect,
         )
         return self._open(stream)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from sandboxcore import (
     SandboxNotReadyError,
     SandboxOperationError,
     StreamingUnsupportedError,
+    TerminalModes,
 )
 from sandboxcore.client._io import AsyncEvent, async_wait
 from tests.client.fake import DROP, Answer, FakeServer, GoneError, Peer
@@ -732,3 +734,37 @@ async def test_not_ready_and_no_dataplane(server: FakeServer, async_client: Asyn
         await nowhere.write("f", "x")
     with pytest.raises(InvalidResponseError, match="dataplane_url"):
         await odd.run("c")
+
+
+async def test_modes_come_before_the_output(server: FakeServer, sandbox: AsyncSandbox) -> None:
+    def again(peer: Peer, message: dict[str, Any]) -> None:
+        assert message["modes"] is True
+        peer.send("modes", sequence="\x1b[?1049h", rows=24, cols=80)
+        peer.send("stdout", data="x", offset=7)
+        peer.send("exit", exit_code=0)
+
+    server.scripts.append(resumes(again))
+    handle = await sandbox.reconnect("c", stdout_offset=7, modes=True)
+    chunks = [chunk async for chunk in handle]
+    assert chunks == [TerminalModes(7, "\x1b[?1049h", 24, 80), OutputChunk("stdout", "x", 7)]
+
+
+async def test_a_handle_that_is_forgotten_lets_go_of_its_connection(server: FakeServer, sandbox: AsyncSandbox) -> None:
+    def script(peer: Peer) -> None:
+        peer.started()
+        peer.recv()
+
+    server.scripts.append(script)
+    handle = await sandbox.run("c", wait=False)
+    del handle
+    gc.collect()
+    while not server.finished.acquire(blocking=False):
+        await async_wait(AsyncEvent(), 0.01)
+
+
+async def test_a_handle_can_be_shown(server: FakeServer, sandbox: AsyncSandbox) -> None:
+    server.scripts.append(says("secret output"))
+    handle = await sandbox.run("secret command", wait=False, command_id="c-1")
+    assert "c-1" in repr(handle)
+    assert "secret" not in repr(handle)
+    await handle.result

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from sandboxcore import (
     SandboxNotReadyError,
     SandboxOperationError,
     StreamingUnsupportedError,
+    TerminalModes,
 )
 from sandboxcore.client._io import Event, wait
 from tests.client.fake import DROP, Answer, FakeServer, GoneError, Peer
@@ -729,3 +731,37 @@ def test_not_ready_and_no_dataplane(server: FakeServer, sync_client: SandboxClie
         nowhere.write("f", "x")
     with pytest.raises(InvalidResponseError, match="dataplane_url"):
         odd.run("c")
+
+
+def test_modes_come_before_the_output(server: FakeServer, sandbox: Sandbox) -> None:
+    def again(peer: Peer, message: dict[str, Any]) -> None:
+        assert message["modes"] is True
+        peer.send("modes", sequence="\x1b[?1049h", rows=24, cols=80)
+        peer.send("stdout", data="x", offset=7)
+        peer.send("exit", exit_code=0)
+
+    server.scripts.append(resumes(again))
+    handle = sandbox.reconnect("c", stdout_offset=7, modes=True)
+    chunks = [chunk for chunk in handle]
+    assert chunks == [TerminalModes(7, "\x1b[?1049h", 24, 80), OutputChunk("stdout", "x", 7)]
+
+
+def test_a_handle_that_is_forgotten_lets_go_of_its_connection(server: FakeServer, sandbox: Sandbox) -> None:
+    def script(peer: Peer) -> None:
+        peer.started()
+        peer.recv()
+
+    server.scripts.append(script)
+    handle = sandbox.run("c", wait=False)
+    del handle
+    gc.collect()
+    while not server.finished.acquire(blocking=False):
+        wait(Event(), 0.01)
+
+
+def test_a_handle_can_be_shown(server: FakeServer, sandbox: Sandbox) -> None:
+    server.scripts.append(says("secret output"))
+    handle = sandbox.run("secret command", wait=False, command_id="c-1")
+    assert "c-1" in repr(handle)
+    assert "secret" not in repr(handle)
+    handle.result

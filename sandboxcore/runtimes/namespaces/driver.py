@@ -16,6 +16,7 @@ from sandboxcore.runtimes.base import (
     StartFailure,
     Usage,
 )
+from sandboxcore.runtimes.namespaces.requests import is_id
 from sandboxcore.shim.wire import HEADER, FrameError, decode_control, decode_header, encode_control
 
 if TYPE_CHECKING:
@@ -157,10 +158,13 @@ class NamespacesRuntime:
 
     async def destroy(self, sandbox_id: str) -> None:
         """End a sandbox and remove all it had but volumes."""
-        await self._host.ask("destroy", id=sandbox_id)
+        if is_id(sandbox_id):
+            await self._host.ask("destroy", id=sandbox_id)
 
     async def inspect(self, sandbox_id: str) -> RuntimeSandbox | None:
         """The sandbox as it is now."""
+        if not is_id(sandbox_id):
+            return None
         found = (await self._host.ask("inspect", id=sandbox_id))["sandbox"]
         return self._sandbox(found) if found else None
 

@@ -29,6 +29,11 @@ class RequestError(ValueError):
     """A request that the host does not understand or allow; the message names the field."""
 
 
+def is_id(value: str) -> bool:
+    """Whether a sandbox could have this id."""
+    return _ID.fullmatch(value) is not None
+
+
 def sandbox_id(request: Mapping[str, Any]) -> str:
     """The field ``id``: a UUID in lower case, so also a harmless file name. Raises ``RequestError``."""
     return matching(request, "id", _ID, "a UUID in lower case")

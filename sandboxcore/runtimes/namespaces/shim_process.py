@@ -67,6 +67,7 @@ def _part_from_host(host: socket.socket, host_pid: int, kept: list[int]) -> None
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     syscalls.close_others((0, 1, 2, host.fileno(), *kept))
 

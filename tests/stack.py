@@ -94,8 +94,7 @@ class Stack:
         assert self.process is not None
         self.process.send_signal(number)
         code = self.process.wait(timeout=40)
-        assert self._reader is not None
-        self._reader.join(timeout=10)
+        self._close_log()
         return code
 
     def down(self) -> str:
@@ -106,7 +105,16 @@ class Stack:
         assert done.returncode == 0, done.stdout + done.stderr
         if self.process is not None:
             self.process.wait(timeout=40)
+            self._close_log()
         return done.stdout
+
+    def _close_log(self) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        if self._reader is not None:
+            self._reader.join(timeout=10)
+            self._reader = None
+        self.process.stdout.close()
 
     def kill(self, service: str) -> int:
         """SIGKILL one of this stack's services (host, sandboxd, console); returns its process id."""

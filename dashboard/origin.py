@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from channels.security.websocket import WebsocketDenier
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
@@ -26,7 +25,10 @@ def _is_own(origin: str, host: str, scheme: str) -> bool:
 
     The scheme is not compared: behind a proxy that ends TLS the console sees ``ws`` where the page has ``https``.
     """
-    page = urlsplit(origin)
+    try:
+        page = urlsplit(origin)
+    except ValueError:
+        return False
     if page.scheme not in {"http", "https"} or not page.hostname:
         return False
     own_name, own_port = split_domain_port(host)
@@ -51,5 +53,9 @@ class SameOriginOnly:
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         """Pass the socket on, or deny it. A client that sends no ``Origin`` is no browser and is denied too."""
-        own = _is_own(_header(scope, b"origin"), _header(scope, b"host"), scope.get("scheme", "ws"))
-        await (self._application if own else WebsocketDenier())(scope, receive, send)
+        if _is_own(_header(scope, b"origin"), _header(scope, b"host"), scope.get("scheme", "ws")):
+            await self._application(scope, receive, send)
+            return
+        await receive()
+        # Before the socket is accepted this is an answer of status 403.
+        await send({"type": "websocket.close"})

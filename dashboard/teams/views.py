@@ -93,7 +93,9 @@ async def member_remove(request: HttpRequest, access: Access, member: int) -> Ht
         except actions.TeamChangeError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, f"{membership.user.get_username()} is no longer a member of the team.")
+            messages.success(request, f"{membership.user.get_username()} is no longer a member of {access.team}.")
+            if membership.user_id == access.user.pk:
+                return redirect("home")
         return redirect("team", team=access.team.slug)
     context = {"section": "team", "membership": membership}
     return await answer(request, access, "teams/member_remove.html", context, fragment="teams/_member_remove.html")

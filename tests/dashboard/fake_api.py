@@ -22,13 +22,11 @@ def refusal(status: int, error: str, message: str) -> JSONResponse:
 
 
 def invalid(field: list[str], message: str) -> JSONResponse:
-    return JSONResponse(
-        {"detail": [{"type": "value_error", "loc": ["body", *field], "msg": message}]}, 422
-    )
+    return JSONResponse({"detail": [{"type": "value_error", "loc": ["body", *field], "msg": message}]}, 422)
 
 
 class FakeApi:
-    """One workspace. ``answer_all`` makes every call fail alike; ``seen`` are method, path and actor of all requests."""
+    """One workspace. ``answer_all`` makes every call fail alike; ``seen`` is each request: method, path, actor."""
 
     def __init__(self) -> None:
         self.templates: dict[str, dict[str, Any]] = {}

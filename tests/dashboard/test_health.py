@@ -21,7 +21,8 @@ def test_without_the_database_it_says_so(db: None, monkeypatch: pytest.MonkeyPat
     def fail() -> None:
         raise OperationalError("unable to open database file")
 
-    monkeypatch.setattr(connection, "cursor", fail)
-    answer = Client().get("/healthz")
+    with monkeypatch.context() as broken:
+        broken.setattr(connection, "cursor", fail)
+        answer = Client().get("/healthz")
     assert answer.status_code == 503
     assert answer.json()["database"] == "unable to open database file"

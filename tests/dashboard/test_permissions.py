@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -58,12 +62,41 @@ def test_every_address_asks_the_table_or_belongs_to_no_team() -> None:
             assert address.startswith("t/<slug:team>/"), address
 
 
-def test_every_socket_asks_the_table() -> None:
-    assert websocket_urlpatterns
-    for pattern in websocket_urlpatterns:
-        consumer = pattern.callback.consumer_class
-        assert consumer.action in TABLE, consumer
-        assert str(pattern.pattern).startswith("t/<slug:team>/")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("pattern", websocket_urlpatterns, ids=lambda pattern: str(pattern.pattern))
+def test_every_socket_asks_the_table(cast: Cast, pattern: URLPattern, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def refuse(role: str, action: str) -> bool:
+        asked.append(action)
+        return False
+
+    monkeypatch.setattr("dashboard.teams.access.allowed", refuse)
+    address = "/" + re.sub(
+        r"<(\w+):\w+>",
+        lambda found: {"slug": "blue", "uuid": str(uuid4())}[found[1]],
+        str(pattern.pattern),
+    )
+    browser = cast.client(cast.owner)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+    async_to_sync(closed)(address, cookie)
+    assert asked, f"{address} asks nothing"
+    assert set(asked) <= set(TABLE)
+
+
+async def closed(address: str, cookie: str) -> None:
+    """Open a socket as a browser with this cookie does, and wait until the console closes it."""
+    from dashboard.asgi import application
+
+    headers = {"host": "localhost", "origin": "http://localhost", "cookie": cookie}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "websocket", "scheme": "ws", "path": address, "headers": raw, "query_string": b""}
+    communicator = ApplicationCommunicator(application, scope)
+    await communicator.send_input({"type": "websocket.connect"})
+    while (await communicator.receive_output(5))["type"] != "websocket.close":
+        continue
+    await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
+    await communicator.wait(5)
 
 
 def test_whoever_may_do_something_may_see_it() -> None:

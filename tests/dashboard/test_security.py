@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.dashboard.conftest import Cast
     from tests.dashboard.fake_api import FakeApi
 
@@ -28,9 +29,7 @@ PAGES = [
     "/accounts/password/change/",
     "/t/nowhere/",
 ]
-TEMPLATES = sorted(
-    path for path in (settings.BASE_DIR / "templates").rglob("*.html") if "terminals" not in path.parts
-)
+TEMPLATES = sorted(path for path in (settings.BASE_DIR / "templates").rglob("*.html") if "terminals" not in path.parts)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -88,7 +89,7 @@ class Terminal:
 def keystroke_echo(stack: Stack, client: SandboxClient, count: int = 300) -> Series:
     """From sending one key to its echo by the kernel's terminal, through every process of the product."""
     series = Series("keystroke echo through the console's WebSocket")
-    with sign_in(stack) as browser, client.sandbox(TEMPLATE) as sandbox:
+    with closing(sign_in(stack)) as browser, client.sandbox(TEMPLATE) as sandbox:
         terminal = Terminal(stack, browser, sandbox.name)
         terminal.type(b"stty -icanon; PS1=; cat >/dev/null\n")
         terminal.read_until(b"/dev/null\r\n")

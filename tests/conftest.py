@@ -23,8 +23,3 @@ def stack() -> Iterator[Stack]:
         stack.down()
         shutil.rmtree(stack.state_dir, ignore_errors=True)
 
-
-@pytest.fixture
-def live_server(stack: Stack) -> Stack:
-    """A real sandboxd: ``api_endpoint`` and ``api_key`` are what an SDK needs."""
-    return stack

@@ -46,13 +46,15 @@ class Budget:
 class Output:
     """Reads a non-blocking descriptor into a ring while ``room`` allows, and tells ``changed`` what arrived.
 
-    ``settled`` is set when all that the command itself wrote has been read, ``ended`` at the end of the stream.
+    ``settled`` is done when all that the command itself wrote has been read, ``ended`` at the end of the stream; they
+    are futures because an event costs 700 bytes, which every finished session would keep.
     """
 
     def __init__(self, limits: Limits, budget: Budget, on_evict: Callable[[memoryview], None] | None = None) -> None:
         self.ring = Ring(limits.ring_bytes, on_evict)
-        self.ended = asyncio.Event()
-        self.settled = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.settled: asyncio.Future[None] = loop.create_future()
         self.paused_at: float | None = None
         self._limits = limits
         self._budget = budget
@@ -79,7 +81,7 @@ class Output:
     def settle(self) -> None:
         """The command has ended: what its pipe holds now is the last that it wrote itself."""
         if self._fd < 0:
-            self.settled.set()
+            _finish(self.settled)
             return
         waiting = array.array("i", [0])
         try:
@@ -102,8 +104,8 @@ class Output:
             os.close(self._fd)
             self._fd = -1
         self.paused_at = None
-        self.settled.set()
-        self.ended.set()
+        _finish(self.settled)
+        _finish(self.ended)
 
     @property
     def _least(self) -> int:
@@ -157,7 +159,7 @@ class Output:
         if last is not None:
             self._last_bytes = max(0, last - read)
             if self._last_bytes == 0:
-                self.settled.set()
+                _finish(self.settled)
 
     def _grow_pipe(self, read: int) -> None:
         """A pipe that was full belongs to a fast command: give it a bigger one, once, where the system lets us."""
@@ -171,3 +173,8 @@ class Output:
                 fcntl.fcntl(self._fd, grow, self._limits.pipe_bytes)
         except OSError:
             return  # no pipe, or no memory for one: only slower
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -171,7 +171,7 @@ class Session:
     @property
     def has_survivors(self) -> bool:
         """Whether a child of the finished command still holds a stream open."""
-        return not all(output.ended.is_set() for output in self.outputs)
+        return not all(output.ended.done() for output in self.outputs)
 
     def describe(self) -> dict[str, Any]:
         """What ``commands`` tells of this session."""
@@ -231,11 +231,11 @@ class Session:
         for output in self.outputs:
             output.settle()
         for output in self.outputs:
-            await output.settled.wait()
+            await asyncio.shield(output.settled)
         try:
             async with asyncio.timeout(self._limits.survivor_seconds):
                 for output in self.outputs:
-                    await output.ended.wait()
+                    await asyncio.shield(output.ended)
         except TimeoutError:
             logger.debug("a child of %s still holds its output", self.command_id)
 

@@ -17,7 +17,7 @@ class Limits:
     least_ring_bytes: int = 256 * KIB
     """Text kept of each stream when ``buffered_bytes`` is used up."""
     buffered_bytes: int = 64 * MIB
-    """Text kept in all; beyond it finished sessions go first, then every stream keeps less."""
+    """Text kept in all; beyond it finished sessions keep less or nothing, then every stream keeps less."""
     read_bytes: int = 256 * KIB
     pipe_bytes: int = 512 * KIB
     """Size to which a pipe that fills is grown, where the kernel allows it."""

@@ -90,11 +90,16 @@ class Output:
             waiting[0] = 0
         self._count_down(0, waiting[0])
 
+    def trim(self, size: int) -> None:
+        """Keep at most the last ``size`` bytes of text."""
+        before = len(self.ring)
+        self.ring.evict_to(self.ring.end - size)
+        self._budget.used -= before - len(self.ring)
+
     def discard(self) -> None:
         """Drop the text, and read on into nothing so that a surviving child is not ended by a broken pipe."""
         self._discarding = True
-        self._budget.used -= len(self.ring)
-        self.ring.evict_to(self.ring.end)
+        self.trim(0)
         self.resume()
 
     def close(self) -> None:

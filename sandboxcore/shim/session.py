@@ -146,6 +146,11 @@ class Session:
             place += len(text)
         return modes
 
+    def trim(self) -> None:
+        """Keep only the last of the output, because room is needed."""
+        for output in self.outputs:
+            output.trim(self._limits.least_ring_bytes)
+
     def expire(self) -> None:
         """Drop the output; readers that are attached may finish first."""
         self.state = "expired"

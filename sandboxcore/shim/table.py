@@ -109,9 +109,10 @@ class SessionTable:
             self._survivors.popitem(last=False)[1].close()
 
     def _relieve(self) -> None:
-        """Too much text is held: finished sessions that nobody reads go first."""
-        for session in list(self._finished.values()):
-            if self._budget.used <= self._limits.buffered_bytes:
-                return
-            if not session.readers:
-                self._expire(session)
+        """Too much text is held: finished sessions that nobody reads keep their last lines, or if need be nothing."""
+        for give_up in (Session.trim, self._expire):
+            for session in list(self._finished.values()):
+                if self._budget.used <= self._limits.buffered_bytes:
+                    return
+                if not session.readers:
+                    give_up(session)

@@ -163,9 +163,23 @@ async def test_buffered_text_is_bounded_in_all(serve_fake: Callable[..., Any]) -
             await process.print(b"x" * 200_000)
             process.end(0)
             assert len((await reading).stdout) == 200_000
+        early = await attach(shim.path, "c0", gaps=True)
+        assert (early.exit_code, early.stdout, len(early.gaps)) == (0, b"x" * limits.least_ring_bytes, 1)
         held = sum(command["stdout"][1] - command["stdout"][0] for command in await commands(shim.path))
         assert held <= limits.buffered_bytes + limits.ring_bytes
+
+
+async def test_finished_sessions_make_room_for_running_ones(serve_fake: Callable[..., Any]) -> None:
+    async with serve_fake(ring_bytes=100_000, least_ring_bytes=60_000, buffered_bytes=100_000) as shim:
+        for number in range(3):
+            peer = await Peer.run(shim.path, "x", command_id=f"c{number}")
+            process = await shim.spawner.process(number)
+            reading = asyncio.create_task(peer.rest())
+            await process.print(b"x" * 200_000)
+            process.end(0)
+            await reading
         assert (await attach(shim.path, "c0")).error_type == "SessionExpired"
+        assert (await attach(shim.path, "c2")).exit_code == 0
 
 
 async def test_a_long_list_comes_in_parts(serve_fake: Callable[..., Any]) -> None:

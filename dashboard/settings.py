@@ -113,7 +113,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 ACCOUNT_ADAPTER = "dashboard.accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"login": "dashboard.accounts.forms.LoginForm"}
+ACCOUNT_FORMS = {
+    "login": "dashboard.accounts.forms.LoginForm",
+    "change_password": "dashboard.accounts.forms.ChangePasswordForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"

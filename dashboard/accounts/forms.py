@@ -1,13 +1,13 @@
-"""The sign-in form, in our words."""
+"""Allauth's forms, in our words."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.account import forms as allauth
 
 
-class LoginForm(AllauthLoginForm):  # type: ignore[misc]  # allauth ships no types
+class LoginForm(allauth.LoginForm):  # type: ignore[misc]  # allauth ships no types
     """Labels in place of placeholders, and what a password manager needs to recognise the fields."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -19,5 +19,21 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]  # allauth ships no typ
             "spellcheck": "false",
             "autofocus": True,
         }
-        for field in self.fields.values():
-            field.widget.attrs.pop("placeholder", None)
+        _without_placeholders(self)
+
+
+class ChangePasswordForm(allauth.ChangePasswordForm):  # type: ignore[misc]  # allauth ships no types
+    """Labels in place of placeholders."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        labels = {"oldpassword": "Current password", "password1": "New password", "password2": "New password again"}
+        for name, label in labels.items():
+            self.fields[name].label = label
+        _without_placeholders(self)
+
+
+def _without_placeholders(form: Any) -> None:
+    """A placeholder that repeats the label vanishes just when it is needed."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)

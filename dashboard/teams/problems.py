@@ -28,6 +28,10 @@ _REMEDIES: list[tuple[type[SandboxClientError], str]] = [
         "the page works again as soon as it answers.",
     ),
     (
+        ResourceNotFoundError,
+        "It was deleted, renamed, or came to the end of its lifetime.",
+    ),
+    (
         SandboxAuthenticationError,
         "The server does not accept this team's API key: run `manage.py bootstrap` with a valid one.",
     ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django import forms, template
 from django.conf import settings
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.audit.registry import SENTENCES
@@ -95,3 +95,12 @@ def duration(seconds: int | None) -> str:
             count = seconds // size
             return f"{count} {unit}{'' if count == 1 else 's'}"
     return f"{seconds} seconds"
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    """A server's sentence with its `commands` set as code; everything else is escaped."""
+    parts = re.split(r"`([^`]+)`", text)
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if n % 2 else part,) for n, part in enumerate(parts))
+    )

@@ -56,11 +56,12 @@ def test_where_the_runtime_cannot_work_the_remedy_is_shown(cast: Cast, fake: Fak
         "runtime": "namespaces",
         "available": False,
         "problem": "namespaces are switched off",
-        "remedy": "Run `sysctl -w user.max_user_namespaces=1000`.",
+        "remedy": "Run `sysctl -w user.max_user_namespaces=1000` <script>alert(1)</script>.",
     }
     page = cast.client(cast.viewer).get(URL).content.decode()
     assert "amespaces are switched off" in page
-    assert "sysctl -w" in page
+    assert "<code>sysctl -w user.max_user_namespaces=1000</code>" in page
+    assert "<script>alert" not in page
     assert "Nothing is isolated" not in page
 
 

@@ -49,4 +49,5 @@ async def answer(
         body = render_to_string(template, values | await frame_context(request, access), request)
     response = HttpResponse(body, status=status)
     response.headers["Vary"] = "HX-Request, Cookie"
+    response.headers["Cache-Control"] = "private, no-cache"
     return response

@@ -189,6 +189,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # A refused form or an unknown page is no news; what fails on our side is.
+        "django.request": {"level": "ERROR"},
         # One line a request of the SDK's client would drown the console's own.
         "httpx": {"level": "WARNING"},
     },

@@ -16,5 +16,5 @@ urlpatterns = [
     path("t/<slug:team>/", include("dashboard.resources.urls")),
     path("t/<slug:team>/activity/", include("dashboard.audit.urls")),
     path("t/<slug:team>/team/", include("dashboard.teams.urls")),
-    path("t/<slug:team>/sandboxes/<slug:name>/", include("dashboard.terminals.urls")),
+    path("t/<slug:team>/sandboxes/<str:name>/", include("dashboard.terminals.urls")),
 ]

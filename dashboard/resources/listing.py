@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,12 +14,28 @@ STATES = ("ready", "provisioning", "failed")
 S = TypeVar("S", bound="SandboxRecord")
 
 
+class Named(Protocol):
+    """Anything that the API knows by a name."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def addressable(found: Iterable[N]) -> list[N]:
+    """Those whose name fits into an address. No server of the protocol has others; a hostile one breaks no page."""
+    return [each for each in found if each.name and "/" not in each.name and each.name not in {".", ".."}]
+
+
 def chosen(sandboxes: Iterable[S], *, state: str, query: str) -> list[S]:
     """Those in ``state`` (empty: any) whose name, template or maker contains ``query``, newest first."""
     wanted = query.strip().lower()
     found = [
         sandbox
-        for sandbox in sandboxes
+        for sandbox in addressable(sandboxes)
         if (not state or sandbox.status == state)
         and any(wanted in (text or "").lower() for text in (sandbox.name, sandbox.template_name, sandbox.created_by))
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.audit.models import Event
 from dashboard.frame import answer
-from dashboard.resources.listing import STATES
+from dashboard.resources.listing import STATES, chosen
 from dashboard.teams.access import require
 from dashboard.teams.api import client_for
 from dashboard.teams.problems import Problem, attempt
@@ -40,6 +40,6 @@ async def overview(request: HttpRequest, access: Access) -> HttpResponse:
             "states": [(state, counts[state]) for state in STATES],
             "total": len(sandboxes),
             "templates": len(templates),
-            "failed": [sandbox for sandbox in sandboxes if sandbox.status == "failed"][:RECENT],
+            "failed": chosen(sandboxes, state="failed", query="")[:RECENT],
         }
     return await answer(request, access, "resources/overview.html", context)

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from dashboard.frame import answer
 from dashboard.resources import actions
 from dashboard.resources.forms import TemplateForm
+from dashboard.resources.listing import addressable
 from dashboard.teams.access import require
 from dashboard.teams.api import client_for
 from dashboard.teams.problems import Problem, attempt
@@ -37,7 +38,7 @@ async def template_list(request: HttpRequest, access: Access) -> HttpResponse:
         context["problem"] = sandboxes
     else:
         used = Counter(sandbox.template_name for sandbox in sandboxes)
-        ordered = sorted(templates, key=lambda template: template.name)
+        ordered = sorted(addressable(templates), key=lambda template: template.name)
         context["rows"] = [(template, used[template.name]) for template in ordered]
     return await answer(request, access, "resources/template_list.html", context)
 

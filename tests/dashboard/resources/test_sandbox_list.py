@@ -97,6 +97,18 @@ def test_hostile_text_is_escaped(cast: Cast, fake: FakeApi) -> None:
     assert "&lt;script&gt;alert(1)" in page
 
 
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a/b", "..", "", "ä b?#%", '"><img src=x>', "x" * 5000])
+@pytest.mark.parametrize("page", ["", "sandboxes/", "templates/"])
+def test_a_name_that_no_server_should_have_breaks_no_page(cast: Cast, fake: FakeApi, name: str, page: str) -> None:
+    fake.add_sandbox(name, template=name, status="failed")
+    fake.add_template(name, image=name)
+    fake.add_sandbox("alpha")
+    answer = cast.client(cast.owner).get(f"/t/blue/{page}")
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.content.decode()
+    assert "<img src=x" not in answer.content.decode()
+
+
 def test_the_servers_words_are_shown_when_it_refuses(cast: Cast, fake: FakeApi) -> None:
     fake.answer_all = refusal(401, "Unauthorized", "the key was revoked on Tuesday")
     answer = cast.client(cast.viewer).get(URL)

@@ -55,7 +55,17 @@ def _serve(settings: Settings) -> None:
     from sandboxcore.server.serve import configure_logging, serve
 
     configure_logging(settings.log_level)
+    # The server does this again, in its own loop; here a database that cannot be used is one clear line.
+    asyncio.run(_prepare_database(settings))
     serve(create_app(settings, load_runtime(settings.runtime, settings.run_dir)), settings)
+
+
+async def _prepare_database(settings: Settings) -> None:
+    database = Database(settings.effective_database_url)
+    try:
+        await migrate(database)
+    finally:
+        await database.close()
 
 
 async def _run(settings: Settings, options: argparse.Namespace) -> Any:

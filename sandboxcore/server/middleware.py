@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from sandboxcore.server.errors import ApiError
+from starlette.exceptions import HTTPException
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,7 +52,7 @@ class Envelope:
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._body_limit:
-                raise ApiError(413, "TooLarge", f"the body is larger than {self._body_limit} bytes")
+                raise HTTPException(413, f"the body is larger than {self._body_limit} bytes")
             return message
 
         return bounded

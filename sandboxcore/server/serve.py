@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import uvicorn
 from sandboxcore.errors import SandboxError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from fastapi import FastAPI
 
     from sandboxcore.server.config import Settings
@@ -28,6 +31,20 @@ class ListenError(SandboxError):
 
 class DrainingServer(uvicorn.Server):
     """Says 1001 to every open stream before it ends, so that clients come back instead of failing."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, and say where."""
+        await super().startup(sockets)
+        for listener in sockets or []:
+            address = listener.getsockname()
+            log.info("sandboxd is ready on http://%s:%d", address[0], address[1])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order and with exit code 0: being asked to end is no failure."""
+        del frame
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, say goodbye, then end as uvicorn does."""
@@ -56,8 +73,6 @@ def serve(app: FastAPI, settings: Settings) -> None:
         log_config=None,
         server_header=False,
     )
-    address = listener.getsockname()
-    log.info("sandboxd listens on http://%s:%d", address[0], address[1])
     DrainingServer(config).run(sockets=[listener])
 
 

@@ -59,7 +59,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     phrase = HTTPStatus(error.status_code).phrase
     message = "there is no such address" if error.status_code == 404 else str(error.detail or phrase)
     request.scope["sandboxd.failure"] = message
-    response = answer({"detail": {"error": phrase.replace(" ", ""), "message": message}}, error.status_code)
+    kind = "TooLarge" if error.status_code == 413 else phrase.replace(" ", "")
+    response = answer({"detail": {"error": kind, "message": message}}, error.status_code)
     response.headers.update(error.headers or {})
     return response
 

@@ -33,7 +33,7 @@ def start_message(request: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         "op": "start",
         "command_id": _text(request, "command_id") or str(uuid.uuid4()),
         "candidates": _candidates(_text(request, "shell"), command),
-        "env": request.get("env") or {},
+        "env": request.get("env"),
         "cwd": _text(request, "cwd") or None,
         "pty": pty,
         "timeout": _seconds(request, DEFAULT_TIMEOUT, "timeout_seconds", "timeout"),

@@ -7,7 +7,6 @@ back takes ten times as long; so reads run where they are called, and only write
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import create_engine, event
@@ -114,9 +113,6 @@ class _InlineSession:
 
 
 def _sqlite_reader(url: str) -> Engine:
-    database = make_url(url).database
-    if database:
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
     synchronous = make_url(url).set(drivername="sqlite")
     reader = create_engine(synchronous, poolclass=StaticPool, isolation_level="AUTOCOMMIT")
     event.listen(reader, "connect", _set_pragmas)

@@ -1,0 +1,80 @@
+"""A runtime in memory, whose starts the test lets go, fails or holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandboxcore.runtimes.base import Capabilities, RuntimeSandbox, RuntimeUnavailableError, Usage
+
+if TYPE_CHECKING:
+    from sandboxcore.runtimes.base import SandboxSpec
+
+
+class FakeRuntime:
+    """Implements ``sandboxcore.runtimes.base.Runtime``."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, RuntimeSandbox] = {}
+        self.specs: dict[str, SandboxSpec] = {}
+        self.destroyed: list[str] = []
+        self.creations: list[str] = []
+        self.may_create = asyncio.Event()
+        self.may_create.set()
+        self.create_error: Exception | None = None
+        self.start_error: RuntimeUnavailableError | None = None
+        self.destroy_error: Exception | None = None
+        self.starts = 0
+
+    async def start(self) -> None:
+        self.starts += 1
+        if self.start_error is not None:
+            raise self.start_error
+
+    async def close(self) -> None:
+        return
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            runtime="fake",
+            isolated=True,
+            cpu_limit=True,
+            memory_limit=True,
+            pids_limit=True,
+            storage_limit=False,
+            network="none",
+            volumes=False,
+            images=("host",),
+        )
+
+    async def create(self, spec: SandboxSpec) -> RuntimeSandbox:
+        self.creations.append(spec.id)
+        await self.may_create.wait()
+        if self.create_error is not None:
+            raise self.create_error
+        self.specs[spec.id] = spec
+        return self.add(spec.id)
+
+    def add(self, sandbox_id: str) -> RuntimeSandbox:
+        """A sandbox as if made by somebody."""
+        made = RuntimeSandbox(sandbox_id, "running", Path("/nonexistent") / sandbox_id / "shim.sock", time.time())
+        self.made[sandbox_id] = made
+        return made
+
+    async def destroy(self, sandbox_id: str) -> None:
+        if self.destroy_error is not None:
+            raise self.destroy_error
+        self.destroyed.append(sandbox_id)
+        self.made.pop(sandbox_id, None)
+
+    async def inspect(self, sandbox_id: str) -> RuntimeSandbox | None:
+        return self.made.get(sandbox_id)
+
+    async def list_owned(self) -> list[RuntimeSandbox]:
+        return list(self.made.values())
+
+    async def usage(self, sandbox_id: str) -> Usage:
+        del sandbox_id
+        return Usage(None, None, None, None)

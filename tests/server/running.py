@@ -1,0 +1,143 @@
+"""A real sandboxd in a process of its own, on the process runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from sandboxcore.runtimes.process.driver import ProcessRuntime
+
+START_SECONDS = 30
+STOP_SECONDS = 20
+POSTGRES_URL = os.environ.get("SANDBOXD_TEST_POSTGRES_URL", "")
+
+
+def until(condition: Any, seconds: float = 20, what: str = "the condition") -> Any:
+    """Wait for a true value, and return it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.01)
+
+
+class Sandboxd:
+    """Start, stop, kill and start again; state and sandboxes live as long as this object."""
+
+    def __init__(self, *, postgres: bool = False, **settings: object) -> None:
+        # Not pytest's folder: the path of a unix socket has to be short.
+        self.folder = Path(tempfile.mkdtemp(prefix="sbxd-", dir="/tmp"))
+        self.run_dir = self.folder / "run"
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._database = _new_postgres_database() if postgres else None
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SANDBOXD_")},
+            "SANDBOXD_STATE_DIR": str(self.folder / "state"),
+            "SANDBOXD_RUN_DIR": str(self.run_dir),
+            "SANDBOXD_RUNTIME": "process",
+            "SANDBOXD_RECONCILE_INTERVAL": "0.2",
+            "SANDBOXD_REAP_INTERVAL": "0.2",
+            **({"SANDBOXD_DATABASE_URL": self._database} if self._database else {}),
+            **{f"SANDBOXD_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        keys = self.cli("init")
+        self.key: str = keys["api_key"]
+        self.console_key: str = keys["console_key"]
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "log"
+
+    def cli(self, *arguments: str, stdin: str = "") -> Any:
+        """Run a command of ``python -m sandboxcore.server``; its JSON answer."""
+        done = subprocess.run(
+            [sys.executable, "-m", "sandboxcore.server", *arguments],
+            env=self.environment,
+            input=stdin.encode(),
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        if done.returncode:
+            raise AssertionError(done.stderr.decode())
+        return json.loads(done.stdout)
+
+    def start(self) -> Sandboxd:
+        """Start and wait until it answers."""
+        with self.log_file.open("ab") as log:
+            before = log.tell()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "sandboxcore.server"],
+                env={**self.environment, "SANDBOXD_PORT": str(self.port)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        found = until(lambda: self._listening(before), START_SECONDS, f"a listening server; log: {self.log_file}")
+        self.port = int(found[1])
+        return self
+
+    def _listening(self, offset: int) -> re.Match[str] | None:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(self.log_file.read_text())
+        text = self.log_file.read_bytes()[offset:].decode(errors="replace")
+        return re.search(r"is ready on http://[^:]+:(\d+)", text)
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """End the server; its sandboxes go on."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        code = self.process.wait(STOP_SECONDS)
+        self.process = None
+        return code
+
+    def close(self) -> None:
+        """End everything."""
+        if self.process is not None:
+            self.stop()
+        asyncio.run(self._end_sandboxes())
+        if self._database:
+            _drop_postgres_database(self._database)
+        shutil.rmtree(self.folder)
+
+    async def _end_sandboxes(self) -> None:
+        runtime = ProcessRuntime(self.run_dir)
+        await runtime.start()
+        for made in await runtime.list_owned():
+            await runtime.destroy(made.id)
+
+
+def _new_postgres_database() -> str:
+    import psycopg
+
+    name = f"sandboxd_test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return POSTGRES_URL.rpartition("/")[0] + "/" + name
+
+
+def _drop_postgres_database(url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')

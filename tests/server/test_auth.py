@@ -1,0 +1,156 @@
+"""Who may call, on the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from tests.server.conftest import unique
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from tests.server.running import Sandboxd
+
+CALLS = [
+    ("GET", "/templates"),
+    ("POST", "/templates"),
+    ("GET", "/boxes"),
+    ("POST", "/boxes"),
+    ("GET", "/boxes/x"),
+    ("GET", "/boxes/x/status"),
+    ("PATCH", "/boxes/x"),
+    ("DELETE", "/boxes/x"),
+    ("DELETE", "/templates/x"),
+    ("GET", "/capabilities"),
+    ("POST", "/boxes/x/dataplane/execute"),
+    ("POST", "/boxes/x/dataplane/upload?path=a"),
+    ("GET", "/boxes/x/dataplane/download?path=a"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+@pytest.mark.parametrize("key", ["", "nonsense", "sbx_000000000000_" + "A" * 43])
+async def test_a_missing_or_wrong_key_is_401_and_told_how(
+    sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient], method: str, path: str, key: str
+) -> None:
+    answer = await clients(sandboxd, key).request(method, path, json={})
+    assert answer.status_code == 401
+    assert answer.json()["detail"]["error"] == "Unauthorized"
+    assert "X-Api-Key" in answer.json()["detail"]["message"]
+
+
+async def test_a_right_public_part_with_a_wrong_secret_is_401(
+    sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]
+) -> None:
+    wrong = sandboxd.key[:-4] + ("aaaa" if not sandboxd.key.endswith("aaaa") else "bbbb")
+    assert (await clients(sandboxd, wrong).get("/boxes")).status_code == 401
+
+
+async def test_health_needs_no_key(sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]) -> None:
+    answer = await clients(sandboxd, "").get(f"{sandboxd.origin}/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "runtime_available": True})
+
+
+async def test_a_socket_needs_a_key(sandboxd: Sandboxd, box: dict[str, Any]) -> None:
+    url = box["dataplane_url"].replace("http", "ws") + "/execute/ws"
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(url)
+    assert refused.value.response.status_code == 401
+    assert json.loads(refused.value.response.body)["detail"]["error"] == "Unauthorized"
+
+
+async def test_another_workspace_sees_nothing(
+    sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient], box: dict[str, Any], template: str
+) -> None:
+    key = sandboxd.cli("keys", "create", "--name", "other", "--workspace", unique("workspace"))["api_key"]
+    other = clients(sandboxd, key)
+    assert (await other.get("/boxes")).json() == {"sandboxes": []}
+    assert (await other.get("/templates")).json() == {"templates": []}
+    for name in (box["name"], box["id"]):
+        for method, path, body in [
+            ("GET", f"/boxes/{name}", None),
+            ("GET", f"/boxes/{name}/status", None),
+            ("PATCH", f"/boxes/{name}", {"ttl_seconds": 60}),
+            ("DELETE", f"/boxes/{name}", None),
+            ("POST", f"/boxes/{name}/dataplane/execute", {"command": "true"}),
+            ("GET", f"/boxes/{name}/dataplane/download?path=x", None),
+            ("GET", f"/templates/{template}", None),
+            ("POST", "/boxes", {"template_name": template}),
+        ]:
+            answer = await other.request(method, path, json=body)
+            assert answer.status_code == 404, (method, path)
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(box["dataplane_url"].replace("http", "ws") + "/execute/ws", additional_headers={"X-Api-Key": key})
+    assert refused.value.response.status_code == 404
+    assert (await other.post("/templates", json={"name": template, "image": "host"})).status_code == 201
+
+
+async def test_a_revoked_key_ends_within_two_seconds(
+    sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]
+) -> None:
+    made = sandboxd.cli("keys", "create", "--name", "short-lived")
+    client = clients(sandboxd, made["api_key"])
+    assert (await client.get("/boxes")).status_code == 200
+    assert sandboxd.cli("keys", "revoke", made["id"]) == {"revoked": True}
+    async with asyncio.timeout(2):
+        while (await client.get("/boxes")).status_code != 401:
+            await asyncio.sleep(0.05)
+    assert sandboxd.cli("keys", "revoke", made["id"]) == {"revoked": False}
+
+
+async def test_scopes_hold(
+    sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient], api: httpx.AsyncClient, box: dict[str, Any]
+) -> None:
+    def with_scopes(*scopes: str) -> httpx.AsyncClient:
+        return clients(sandboxd, sandboxd.cli("keys", "create", "--name", "s", "--scopes", *scopes)["api_key"])
+
+    reader, runner = with_scopes("read"), with_scopes("run")
+    assert (await reader.get("/boxes")).status_code == 200
+    refused = await reader.post("/boxes", json={"template_name": "x"})
+    assert refused.status_code == 403
+    assert refused.json()["detail"]["error"] == "Forbidden"
+    execute = f"/boxes/{box['id']}/dataplane/execute"
+    assert (await reader.post(execute, json={"command": "true"})).status_code == 403
+    assert (await runner.post(execute, json={"command": "true"})).status_code == 200
+    assert (await runner.post("/templates", json={"name": "x", "image": "y"})).status_code == 403
+    assert (await runner.get("/boxes")).status_code == 403
+
+
+async def test_only_a_trusted_key_may_name_a_person(
+    sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]
+) -> None:
+    people = {"X-Sandbox-Actor": "ada@example.com"}
+    for key, created_by in [(sandboxd.console_key, "ada@example.com"), (sandboxd.key, "api")]:
+        body = {"name": unique("template"), "image": "host"}
+        answer = await clients(sandboxd, key).post("/templates", json=body, headers=people)
+        assert answer.json()["created_by"] == created_by
+
+
+async def test_a_keys_last_use_is_recorded(sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]) -> None:
+    made = sandboxd.cli("keys", "create", "--name", "seldom")
+
+    def last_use() -> Any:
+        return next(key["last_used_at"] for key in sandboxd.cli("keys", "list") if key["id"] == made["id"])
+
+    assert last_use() is None
+    await clients(sandboxd, made["api_key"]).get("/boxes")
+    async with asyncio.timeout(10):
+        while last_use() is None:
+            await asyncio.sleep(0.1)
+
+
+async def test_the_log_holds_no_keys(sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]) -> None:
+    secret = sandboxd.key.rpartition("_")[2]
+    await clients(sandboxd).get("/boxes/nothing-of-this-name")
+    await clients(sandboxd, sandboxd.key + "x").get("/boxes/nothing-of-this-name")
+    log = sandboxd.log_file.read_text()
+    assert "404 GET /v2/sandboxes/boxes/nothing-of-this-name" in log
+    assert secret not in log

@@ -1,0 +1,103 @@
+"""Tables, migrations, and the two kinds of session."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+
+from sandboxcore.server.db.engine import Database
+from sandboxcore.server.db.migrate import migrate
+from sandboxcore.server.db.models import Base, Workspace
+from sandboxcore.server.names import new_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+
+def url_in(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder}/test.sqlite3"
+
+
+async def test_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
+    database = Database(url_in(tmp_path))
+    await migrate(database)
+
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await database.close()
+
+
+async def test_servers_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+    databases = [Database(url_in(tmp_path)) for _ in range(4)]
+    await asyncio.gather(*(migrate(database) for database in databases))
+    await migrate(databases[0])
+    for database in databases:
+        await database.close()
+
+
+async def test_a_write_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    database = Database(url_in(tmp_path))
+    await migrate(database)
+    with pytest.raises(ZeroDivisionError):
+        async with database.write() as session:
+            session.add(Workspace(id=new_id(), name="w", created_at=0))
+            await session.flush()
+            raise ZeroDivisionError
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Workspace)) == 0
+    await database.close()
+
+
+async def test_a_read_sees_what_a_write_committed_and_nothing_before(tmp_path: Path) -> None:
+    database = Database(url_in(tmp_path))
+    await migrate(database)
+    query = select(func.count()).select_from(Workspace)
+    async with database.read() as reading, database.write() as writing:
+        writing.add(Workspace(id=new_id(), name="w", created_at=0))
+        await writing.flush()
+        assert await reading.scalar(query) == 0
+        await writing.commit()
+        assert await reading.scalar(query) == 1
+    await database.close()
+
+
+async def test_writers_take_turns(tmp_path: Path) -> None:
+    """What a transaction read at its start is still true when it commits."""
+    first, second = Database(url_in(tmp_path)), Database(url_in(tmp_path))
+    await migrate(first)
+
+    async def add(database: Database) -> None:
+        async with database.write() as session:
+            count = await session.scalar(select(func.count()).select_from(Workspace))
+            await asyncio.sleep(0)
+            session.add(Workspace(id=new_id(), name=f"w{count}", created_at=0))
+
+    await asyncio.gather(*(add(database) for database in [first, second] * 20))
+    async with first.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Workspace)) == 40
+    await first.close()
+    await second.close()
+
+
+async def test_sqlite_is_set_up_to_be_shared_and_checked(tmp_path: Path) -> None:
+    database = Database(url_in(tmp_path))
+    await migrate(database)
+    async with database.read() as session:
+        assert await session.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert await session.scalar(text("PRAGMA foreign_keys")) == 1
+    with pytest.raises(IntegrityError):
+        async with database.write() as session:
+            await session.execute(text("INSERT INTO template_mounts VALUES ('none', 0, 'none', '/data')"))
+    await database.close()

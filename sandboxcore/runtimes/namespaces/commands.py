@@ -189,9 +189,18 @@ def _enter(cwd: str | None, home: str) -> None:
 
 def _execute(command: Command) -> NoReturn:
     path = command.env.get("PATH", SEARCH_PATH)
+    denied = None
     for candidate in command.candidates:
         for file in _places(candidate[0], path):
-            _try(file, candidate, command.env)
+            try:
+                os.execve(file, list(candidate), dict(command.env))  # noqa: S606 - what a sandbox is for
+            except PermissionError:
+                # As a shell does: a later folder of the path may have one that can be run.
+                denied = denied or file
+            except OSError as error:
+                _check_missing(file, error)
+        if denied is not None:
+            raise CommandError(f"cannot run {denied}: Permission denied")
     wanted = " or ".join(dict.fromkeys(candidate[0] for candidate in command.candidates))
     raise CommandError(f"program not found: {wanted}")
 
@@ -202,20 +211,17 @@ def _places(program: str, path: str) -> list[str]:
     return [f"{folder or '.'}/{program}" for folder in path.split(":")]
 
 
-def _try(file: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Execute ``file``; returns only when there is no such file."""
-    try:
-        os.execve(file, list(arguments), dict(environment))  # noqa: S606 - running programs is what a sandbox is for
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            if not os.path.lexists(file):
-                return
-            raise CommandError(f"cannot run {file}: the interpreter or library that it needs is missing") from None
-        if error.errno == errno.E2BIG:
-            raise CommandError("the command line and environment together are too long") from None
-        if error.errno == errno.ENOEXEC:
-            raise CommandError(f"cannot run {file}: not a program of this machine's kind") from None
-        raise CommandError(f"cannot run {file}: {error.strerror}") from None
+def _check_missing(file: str, error: OSError) -> None:
+    """Return if there is no such file; else raise what is wrong with it."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        if not os.path.lexists(file):
+            return
+        raise CommandError(f"cannot run {file}: the interpreter or library that it needs is missing")
+    if error.errno == errno.E2BIG:
+        raise CommandError("the command line and environment together are too long")
+    if error.errno == errno.ENOEXEC:
+        raise CommandError(f"cannot run {file}: not a program of this machine's kind")
+    raise CommandError(f"cannot run {file}: {error.strerror}")
 
 
 def describe_fork_error(error: OSError) -> str:

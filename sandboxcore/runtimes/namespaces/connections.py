@@ -79,7 +79,7 @@ class Listener:
         refusal = self._refusal(peer)
         if refusal is not None:
             with peer, contextlib.suppress(OSError):
-                peer.send(encode_control(error_of("NotAllowed", refusal)))
+                peer.send(encode_control({"seq": None, **error_of("NotAllowed", refusal)}))
             return
         self._connections.add(Connection(self._events, peer, self._handler, self._connections.discard))
 
@@ -94,17 +94,20 @@ class Listener:
 
 
 def _listen(path: Path, uid: int, gid: int) -> socket.socket:
-    path.unlink(missing_ok=True)
+    """A listening socket; its file appears only when it can be connected to."""
+    unfinished = path.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
-        listener.bind(str(path))
+        listener.bind(str(unfinished))
     finally:
         os.umask(mask)
     if os.geteuid() == 0:
-        os.chown(path, uid, gid)
+        os.chown(unfinished, uid, gid)
     listener.listen(MAX_CONNECTIONS)
     listener.setblocking(False)
+    unfinished.replace(path)
     return listener
 
 

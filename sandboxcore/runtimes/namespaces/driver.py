@@ -89,11 +89,16 @@ class HostClient:
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Give every answer to whoever waits for it, until the connection ends."""
+        last_words = "the host went away"
         try:
             while True:
                 length, _ = decode_header(await reader.readexactly(HEADER.size))
                 answer = decode_control(await reader.readexactly(length))
-                future = self._waiting.get(answer.get("seq", 0))
+                if answer.get("seq") is None:
+                    # No answer to a request: why the host is about to close the connection.
+                    last_words = answer["error"]["message"]
+                    continue
+                future = self._waiting.get(answer["seq"])
                 if future is not None and not future.done():
                     future.set_result(answer)
         except (OSError, EOFError, FrameError):
@@ -103,7 +108,7 @@ class HostClient:
             writer.close()
             for future in self._waiting.values():
                 if not future.done():
-                    future.set_exception(_ConnectionLostError("the host went away"))
+                    future.set_exception(_ConnectionLostError(last_words))
 
     def _unavailable(self, error: Exception) -> RuntimeUnavailableError:
         if isinstance(error, PermissionError):

@@ -78,6 +78,8 @@ def take_lock(path: Path) -> int:
 
 def prepare_process() -> None:
     """Settle this process before anything is forked from it."""
+    # Nothing of the caller's environment may reach a shim, let alone a sandbox.
+    syscalls.forget_environment()
     os.umask(0o022)
     # Orphans of shims, and PID 1s of shims that were killed, end up here and are reaped.
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)

@@ -190,7 +190,6 @@ def _run_init(plan: Plan, channel: socket.socket) -> NoReturn:
 
 def _forget_the_machine() -> None:
     """Forget what the loaded Python knows of this machine; nothing is imported any more, least of all from inside."""
-    syscalls.forget_environment()
     syscalls.rewrite_command_line("init")
     syscalls.set_process_name("init")
     sys.path.clear()

@@ -39,7 +39,8 @@ def become_root_inside(ids: IdMap) -> None:
 
 def _map_subordinate(program: str, pid: int, own: int, ids: IdMap) -> None:
     arguments = [program, str(pid), "0", str(own), "1", "1", str(ids.base), str(ids.count)]
-    done = subprocess.run(arguments, capture_output=True, check=False, timeout=10)  # noqa: S603 - our own numbers
+    path = {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run(arguments, capture_output=True, check=False, timeout=10, env=path)  # noqa: S603 - own numbers
     if done.returncode != 0:
         raise OSError(f"{program} failed: {done.stderr.decode(errors='replace').strip()}")
 

@@ -8,6 +8,13 @@ export function startDialog() {
     event.preventDefault();
     htmx.ajax("GET", link.getAttribute("href"), { target: dialog, swap: "innerHTML", source: link });
   });
+  // Where the fragment cannot be had, its page says why.
+  for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(failure, (event) => {
+      const link = event.detail.elt?.closest("a[data-dialog]");
+      if (link) location.assign(link.href);
+    });
+  }
   dialog.addEventListener("htmx:afterSwap", () => {
     if (!dialog.open) dialog.showModal();
   });

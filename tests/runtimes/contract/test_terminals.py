@@ -32,7 +32,8 @@ async def test_a_new_size_arrives(shim: Path) -> None:
 async def test_control_c(shim: Path) -> None:
     peer = await Peer.ask(shim, "start", command_id="c", candidates=[["/bin/sh", "-i"]], pty=True, env={"PS1": "> "})
     await peer.until(b"> ")
-    peer.type(b"echo star''ted; sleep 3600\n")
+    # the job itself says that it runs: before it is in the foreground, Ctrl-C goes to the shell
+    peer.type(b"sh -c 'echo \"star\"ted; exec sleep 3600'\n")
     await peer.until(b"started")
     peer.type(b"\x03")
     peer.type(b"echo al''ive; exit 3\n")

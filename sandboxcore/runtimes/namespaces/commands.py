@@ -12,13 +12,12 @@ import errno
 import fcntl
 import json
 import os
-import signal
 import struct
 import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sandboxcore.runtimes.namespaces import syscalls
+from sandboxcore.runtimes.namespaces import signals, syscalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,16 +28,6 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _IUTF8 = 0x4000
 _TIOCSPTLCK = 0x40045431
 _TIOCGPTN = 0x80045430
-_RESTORED_SIGNALS = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGCHLD,
-    signal.SIGPIPE,
-    signal.SIGXFSZ,
-    signal.SIGTTOU,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +84,7 @@ def run_guard(command: Command, report: int) -> NoReturn:
 
 
 def _guard(command: Command, report: int) -> int:
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signals.reset_but_pipe()
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     failure_read, failure_write = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
@@ -149,8 +137,7 @@ def _become(command: Command, failure: int) -> NoReturn:
 
 
 def _set_up(command: Command, failure: int) -> None:
-    for number in _RESTORED_SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+    signals.reset()
     os.setsid()
     stdio = command.stdio if command.terminal is None else [_take_terminal(command.terminal)] * 3
     _place_stdio(stdio)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sandboxcore.runtimes.namespaces import syscalls
+from sandboxcore.runtimes.namespaces import signals, syscalls
 from sandboxcore.runtimes.namespaces.channel import BlockingChannel, ChannelError, close_all
 from sandboxcore.runtimes.namespaces.commands import (
     Command,
@@ -229,9 +229,7 @@ def _run_helper(request: dict[str, Any], descriptor: int, home: str) -> NoReturn
     """Be the helper of one file operation; PID 1's child calls this right after the fork."""
     code = 1
     try:
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
+        signals.reset_but_pipe()
         os.setsid()
         syscalls.close_others((0, 1, 2, descriptor))
         os.environ["HOME"] = home

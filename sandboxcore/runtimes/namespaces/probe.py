@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from sandboxcore.runtimes.base import Capabilities, Resources, SandboxSpec
-from sandboxcore.runtimes.namespaces import cgroups, image, launch, layer, ranges, seccomp, syscalls, userns
+from sandboxcore.runtimes.namespaces import cgroups, image, launch, layer, ranges, seccomp, signals, syscalls, userns
 from sandboxcore.runtimes.namespaces.plan import MAPPED_IDS, IdMap, Plan
 from sandboxcore.runtimes.namespaces.sandboxes import Means
 
@@ -63,6 +63,7 @@ def attempt(action: Callable[[], None]) -> str | None:
 def _run(action: Callable[[], None], words: int) -> NoReturn:
     text = "ok"
     try:
+        signals.reset_but_pipe()
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
         action()
     except (OSError, launch.LaunchError) as error:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NoReturn
 
-from sandboxcore.runtimes.namespaces import syscalls
+from sandboxcore.runtimes.namespaces import signals, syscalls
 from sandboxcore.runtimes.namespaces.userns import become_root_inside, write_maps
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def start_removal(folder: Path, ids: IdMap) -> int:
 
 def _remove(folder: Path, ids: IdMap) -> NoReturn:
     try:
+        signals.reset()
         syscalls.close_others((0, 1, 2))
         if ids.kind != "range":
             # Files of the sandbox's users are not this user's to remove, except as root of such a namespace.

@@ -16,7 +16,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sandboxcore.runtimes.namespaces import launch, stage, syscalls
+from sandboxcore.runtimes.namespaces import launch, signals, stage, syscalls
 from sandboxcore.runtimes.namespaces.spawner import NamespaceSpawner
 from sandboxcore.shim.server import listen, serve
 
@@ -64,10 +64,7 @@ def _part_from_host(host: socket.socket, host_pid: int, kept: list[int]) -> None
     if os.getppid() != host_pid:
         os._exit(1)
     os.setsid()
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signals.reset_but_pipe()
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     syscalls.close_others((0, 1, 2, host.fileno(), *kept))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,8 @@ def main() -> int:
         with config.lock_file.open("r") as lock:
             end_supervisor(config, lock)
             code = end_sandboxes(config)
+            if code == 0:
+                shutil.rmtree(config.run_dir, ignore_errors=True)
     except (ConfigurationError, PermissionError) as error:
         print(f"down: {error}", file=sys.stderr)
         return 2

@@ -140,9 +140,9 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         """The database's address with the driver that sandboxd uses."""
         if not self.database_url:
-            return f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'sandboxd.sqlite3'}"
+            return f"sqlite:///{self.state_dir.absolute() / 'sandboxd.sqlite3'}"
         scheme, _, rest = self.database_url.partition("://")
-        drivers = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+        drivers = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
         return f"{drivers.get(scheme, scheme)}://{rest}"
 
 

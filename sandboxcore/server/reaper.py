@@ -75,6 +75,7 @@ async def keep_reaping(core: Core) -> None:
         try:
             await core.activity.write_down()
             await core.keys.record_use()
+            await core.database.checkpoint()
             await reap(core)
         except Exception:  # the next look must come whatever this one met
             log.exception("looking for sandboxes whose time has come failed")

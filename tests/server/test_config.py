@@ -17,7 +17,7 @@ def test_defaults_work_without_any_variable() -> None:
 def test_variables_are_read() -> None:
     settings = Settings.load({"SANDBOXD_PORT": "99", "SANDBOXD_STATE_DIR": "/s", "HOME": "/root"})
     assert settings.port == 99
-    assert settings.effective_database_url == "sqlite+aiosqlite:////s/sandboxd.sqlite3"
+    assert settings.effective_database_url == "sqlite:////s/sandboxd.sqlite3"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_variables_are_read() -> None:
         ("postgres://u@h/d", "postgresql+psycopg://u@h/d"),
         ("postgresql://u@h/d", "postgresql+psycopg://u@h/d"),
         ("postgresql+psycopg://u@h/d", "postgresql+psycopg://u@h/d"),
-        ("sqlite:////tmp/x", "sqlite+aiosqlite:////tmp/x"),
+        ("sqlite:////tmp/x", "sqlite:////tmp/x"),
     ],
 )
 def test_database_urls_get_the_driver_that_is_used(url: str, effective: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def url_in(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder}/test.sqlite3"
+    return f"sqlite:///{folder}/test.sqlite3"
 
 
 async def test_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
@@ -34,8 +34,7 @@ async def test_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) 
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, Base.metadata))
 
-    async with database.engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
+    assert await database.run_sync(differences) == []
     await database.close()
 
 
@@ -64,11 +63,11 @@ async def test_a_read_sees_what_a_write_committed_and_nothing_before(tmp_path: P
     database = Database(url_in(tmp_path))
     await migrate(database)
     query = select(func.count()).select_from(Workspace)
-    async with database.read() as reading, database.write() as writing:
-        writing.add(Workspace(id=new_id(), name="w", created_at=0))
-        await writing.flush()
-        assert await reading.scalar(query) == 0
-        await writing.commit()
+    async with database.read() as reading:
+        async with database.write() as writing:
+            writing.add(Workspace(id=new_id(), name="w", created_at=0))
+            await writing.flush()
+            assert await reading.scalar(query) == 0
         assert await reading.scalar(query) == 1
     await database.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -333,7 +334,7 @@ async def test_a_window_holds_output_back_until_it_is_acknowledged(live: Command
     while seen < 1_000_000:
         piece = len((await command.receive())["data"])
         seen += piece
-        if seen < 1_000_000:
+        with suppress(ConnectionClosed):  # the last pieces fit the window, and the end has come
             await command.send(type="ack", bytes=piece)
     assert (await command.receive())["type"] == "exit"
 

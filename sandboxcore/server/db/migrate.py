@@ -49,13 +49,7 @@ async def migrate(database: Database) -> None:
 
 async def _migrate(database: Database) -> None:
     async with _lock(database):
-        if database.is_sqlite:
-            async with database.engine.connect() as connection:
-                await connection.run_sync(_upgrade)
-        else:
-            async with database.engine.begin() as connection:
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-                await connection.run_sync(_upgrade)
+        await database.run_sync(_upgrade)
 
 
 @asynccontextmanager
@@ -83,6 +77,8 @@ def alembic_config() -> Config:
 def _upgrade(connection: Connection) -> None:
     from alembic import command
 
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READY_WITHIN = 60.0
+HOST_WITHIN = 10.0
 HOST_MODULE = "sandboxcore/runtimes/namespaces/host.py"
 
 
@@ -241,22 +242,17 @@ async def supervise(config: Config) -> int:
     running = services(install)
     tasks: list[asyncio.Task[Any]] = []
     try:
-        # The host needs no database: it starts while those are prepared.
-        tasks += [asyncio.create_task(service.run()) for service in running[:-2]]
-        credentials = await prepare_services(install)
-        tasks += [asyncio.create_task(service.run()) for service in running[-2:]]
-        ready = asyncio.create_task(_until_ready(config, running))
+        starting = asyncio.create_task(start_in_order(install, running, tasks))
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
-            if ready.result():
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            credentials, ready = starting.result()
+            if ready:
                 banner(config, credentials, seconds=time.monotonic() - began, first=first)
             else:
-                log(
-                    "up",
-                    "not ready: the words of the service that failed are above. Still trying; Ctrl-C ends it.",
-                )
+                log("up", "not ready: the words of the service that failed are above. Still trying; Ctrl-C ends it.")
         await stopped
+        starting.cancel()
     finally:
         log("up", "ending console, sandboxd and host; sandboxes keep running (`make down` ends them too).")
         for service in reversed(running):
@@ -265,13 +261,31 @@ async def supervise(config: Config) -> int:
     return 0
 
 
-async def _until_ready(config: Config, running: list[Service]) -> bool:
+async def start_in_order(
+    install: Installation, running: list[Service], tasks: list[asyncio.Task[Any]]
+) -> tuple[dict[str, str], bool]:
+    """Start each service when the one below it answers, so that whoever finds the console ready finds all ready.
+
+    A service that does not become ready holds up the next for a while only: console and sandboxd come up even where
+    nothing can make sandboxes, and say so. Adds the services' tasks to ``tasks``.
+    """
+    config = install.config
     sandboxd, console = running[-2:]
+
+    async def host_listens() -> bool:
+        return (config.run_dir / "host.sock").exists()
+
+    tasks.extend(asyncio.create_task(service.run()) for service in running[:-2])
+    # The host needs no database: it starts while those are prepared.
+    credentials = await prepare_services(install)
+    for service in running[:-2]:
+        await until(host_listens, seconds=HOST_WITHIN, service=service)
+    tasks.append(asyncio.create_task(sandboxd.run()))
     api = f"http://{config.sandboxd_host}:{config.sandboxd_port}/healthz"
+    ready = await until(lambda: answers(api), seconds=READY_WITHIN, service=sandboxd)
+    tasks.append(asyncio.create_task(console.run()))
     page = f"{config.console_url}/healthz"
-    return await until(lambda: answers(api), seconds=READY_WITHIN, service=sandboxd) and await until(
-        lambda: answers(page), seconds=READY_WITHIN, service=console
-    )
+    return credentials, ready and await until(lambda: answers(page), seconds=READY_WITHIN, service=console)
 
 
 def main() -> int:

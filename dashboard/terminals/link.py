@@ -59,8 +59,9 @@ class Ended:
 class Terminal:
     """One connection to one shell. Every method raises ``Closing`` when the sandbox or its server is lost."""
 
-    def __init__(self, handle: AsyncCommandHandle) -> None:
+    def __init__(self, handle: AsyncCommandHandle, grant: Grant) -> None:
         self._handle = handle
+        self._grant = grant
 
     async def next(self) -> Output | Lost | Ended:
         """The next thing that the shell did; not to be called again after ``Ended``."""
@@ -87,6 +88,10 @@ class Terminal:
         with reachable():
             await self._handle.resize(size.rows, size.cols)
 
+    async def check_sandbox(self) -> None:
+        """Ask whether the sandbox is still there."""
+        await _find(self._grant)
+
 
 @asynccontextmanager
 async def open_terminal(grant: Grant, opening: Open) -> AsyncIterator[Terminal]:
@@ -94,15 +99,21 @@ async def open_terminal(grant: Grant, opening: Open) -> AsyncIterator[Terminal]:
 
     Raises ``Closing`` when there is no such sandbox or shell any more, or its server cannot be reached.
     """
+    sandbox = await _find(grant)
     with reachable():
-        sandbox = await client_for(grant.access.team, grant.access.user).get_sandbox(grant.sandbox_name)
-        if sandbox.id != grant.session.sandbox_id:
-            raise Closing(CloseCode.GONE, "The sandbox was deleted; another has its name now.")
         handle = await _shell(sandbox, grant, opening)
     try:
-        yield Terminal(handle)
+        yield Terminal(handle, grant)
     finally:
         await handle.close()
+
+
+async def _find(grant: Grant) -> AsyncSandbox:
+    with reachable():
+        sandbox = await client_for(grant.access.team, grant.access.user).get_sandbox(grant.sandbox_name)
+    if sandbox.id != grant.session.sandbox_id:
+        raise Closing(CloseCode.GONE, "The sandbox was deleted; another has its name now.")
+    return sandbox
 
 
 async def _shell(sandbox: AsyncSandbox, grant: Grant, opening: Open) -> AsyncCommandHandle:
@@ -136,7 +147,7 @@ def reachable() -> Iterator[None]:
     try:
         yield
     except ResourceNotFoundError as error:
-        raise Closing(CloseCode.GONE, "The sandbox does not exist any more.") from error
+        raise Closing(CloseCode.GONE, "The sandbox was deleted.") from error
     except SandboxAuthenticationError as error:
         raise Closing(CloseCode.NOT_ALLOWED, "The sandbox server refuses the team's API key.") from error
     except SandboxClientError as error:

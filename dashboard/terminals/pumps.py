@@ -56,6 +56,8 @@ async def pump_output(line: Line, terminal: Terminal, seat: Seat, session_id: UU
             case Ended(exit_code, reason):
                 await mark_ended(session_id, exit_code=exit_code)
                 await line.say({"type": "exit", "exit_code": exit_code})
+                # A shell that ended with its sandbox is not worth a new one.
+                await terminal.check_sandbox()
                 raise Closing(CloseCode.ENDED, reason)
 
 

@@ -76,12 +76,17 @@ class TerminalPage:
         self.problems: list[str] = []
         page.on("websocket", self._socket)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
+        page.on("console", lambda message: message.type == "error" and self._complaint(message.text))
 
     def _socket(self, socket: WebSocket) -> None:
         load = self.loads[-1]
         load.sockets += 1
         socket.on("framereceived", lambda payload: self._frame(load, payload))
+
+    def _complaint(self, text: str) -> None:
+        # What the browser says by itself when a try to reconnect fails.
+        if not text.startswith("WebSocket connection to"):
+            self.problems.append(text)
 
     def _frame(self, load: Load, payload: bytes | str) -> None:
         if isinstance(payload, bytes):

@@ -241,10 +241,13 @@ async def test_the_end_of_the_shell_is_told_and_another_started(terminal: Termin
 async def test_a_deleted_sandbox_is_gone(terminal: TerminalPage, stack: Stack, sandbox: str) -> None:
     async with AsyncSandboxClient(api_endpoint=stack.api_endpoint, api_key=stack.api_key) as client:
         await client.delete_sandbox(sandbox)
-        await terminal.page.wait_for_function(
-            "['gone', 'ended'].includes(document.querySelector('[data-terminal-bar]').dataset.state)"
-        )
+        await terminal.until_state("gone")
+        assert await terminal.status() == "The sandbox was deleted."
+        # Another of the name is not the one that this shell ran in.
         await client.create_sandbox(template_name="terminal-tests", name=sandbox)
+    response = await terminal.page.goto(terminal.page.url)
+    assert response is not None
+    assert response.status == 404
 
 
 def assert_counted(lines: list[str]) -> None:

@@ -30,7 +30,6 @@ const SHOWN = {
   "not-allowed": ({ reason }) => ["red", reason || "You may not use this terminal"],
   failed: ({ reason }) => ["red", reason],
 };
-const RESTARTABLE = new Set(["ended", "gone"]);
 
 export class Status {
   constructor(bar) {
@@ -39,8 +38,9 @@ export class Status {
     this.dot = bar.querySelector("[data-status-dot]");
     this.latency = bar.querySelector("[data-latency]");
     this.restart = bar.querySelector("[data-restart]");
+    this.others = bar.querySelector("[data-other-sandboxes]");
     this.signIn = bar.querySelector("[data-sign-in]");
-    this.smooth = null;
+    this.delays = []; // the last few, in milliseconds
   }
 
   show(state) {
@@ -48,7 +48,8 @@ export class Status {
     this.paint(state);
     if (state.name === "waiting") this.clock = setInterval(() => this.paint(state), 250);
     this.bar.dataset.state = state.name;
-    if (this.restart) this.restart.hidden = !RESTARTABLE.has(state.name);
+    if (this.restart) this.restart.hidden = state.name !== "ended";
+    this.others.hidden = state.name !== "gone";
     this.signIn.hidden = state.name !== "signed-out";
     if (state.name !== "connected") this.latency.textContent = "";
   }
@@ -59,9 +60,10 @@ export class Status {
     if (this.words.textContent !== words) this.words.textContent = words;
   }
 
-  /** Show how long a message takes to the console and back, smoothed. */
+  /** Show how long a message takes to the console and back: the median of the last few. */
   delay(ms) {
-    this.smooth = this.smooth === null ? ms : this.smooth * 0.7 + ms * 0.3;
-    this.latency.textContent = this.smooth < 1 ? "<1 ms" : `${Math.round(this.smooth)} ms`;
+    this.delays = [...this.delays, ms].slice(-5);
+    const middle = this.delays.toSorted((a, b) => a - b)[this.delays.length >> 1];
+    this.latency.textContent = middle < 1 ? "<1 ms" : `${Math.round(middle)} ms`;
   }
 }

@@ -44,6 +44,7 @@ class FakeTerminal:
         self.may_write = asyncio.Event()
         self.may_write.set()
         self.writing = asyncio.Event()
+        self.sandbox_gone: Closing | None = None
 
     async def next(self) -> Output | Lost | Ended:
         event = await self.events.get()
@@ -61,6 +62,10 @@ class FakeTerminal:
         async with self.changed:
             self.sizes.append(size)
             self.changed.notify_all()
+
+    async def check_sandbox(self) -> None:
+        if self.sandbox_gone:
+            raise self.sandbox_gone
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(WITHIN), self.changed:

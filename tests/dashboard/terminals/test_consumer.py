@@ -156,12 +156,20 @@ async def test_the_end_of_the_shell_is_told_and_noted(
     assert await Event.objects.filter(action="terminal.ended", team=cast.team).acount() == 1
 
 
+async def test_a_shell_that_ended_with_its_sandbox_is_gone(page: MakePage, fakes: Shells_) -> None:
+    one = await page()
+    await one.open()
+    fakes.terminals[0].sandbox_gone = Closing(CloseCode.GONE, "The sandbox was deleted.")
+    fakes.terminals[0].events.put_nowait(Ended(137))
+    assert await one.until("close") == {"close": CloseCode.GONE, "reason": "The sandbox was deleted."}
+
+
 async def test_what_the_server_says_reaches_the_page(page: MakePage, fakes: Shells_) -> None:
-    fakes.refuse = Closing(CloseCode.GONE, "The sandbox does not exist any more.")
+    fakes.refuse = Closing(CloseCode.GONE, "The sandbox was deleted.")
     one = await page()
     assert await one.connect()
     await one.tell(type="open", client="client-one", offset=0, rows=24, cols=80)
-    assert await one.until("close") == {"close": CloseCode.GONE, "reason": "The sandbox does not exist any more."}
+    assert await one.until("close") == {"close": CloseCode.GONE, "reason": "The sandbox was deleted."}
 
 
 async def test_a_sign_out_ends_the_socket(page: MakePage, fakes: Shells_, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,15 @@ async def test_a_shell_that_the_sandbox_forgot_has_ended(sandbox: FakeSandbox, s
     assert "no longer kept" in ended.reason
 
 
+async def test_a_sandbox_deleted_meanwhile_is_noticed(sandbox: FakeSandbox, started: Grant) -> None:
+    async with open_terminal(started, OPENING) as terminal:
+        await terminal.check_sandbox()
+        sandbox.fail = ResourceNotFoundError("no such sandbox")
+        with pytest.raises(Closing) as gone:
+            await terminal.check_sandbox()
+    assert gone.value.code == CloseCode.GONE
+
+
 async def test_a_lost_server_closes(sandbox: FakeSandbox, started: Grant) -> None:
     sandbox.handle.events = [SandboxConnectionError("gave up")]
     async with open_terminal(started, OPENING) as terminal:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import pwd
+import re
 import select
 import shutil
 import signal
@@ -276,6 +277,7 @@ _USER_NAMESPACES = f"unshare {syscalls.CLONE_NEWUSER:#x}"
 
 def explain(failure: str) -> Missing:
     """What a failed trial means, and what mends it."""
+    failure = re.sub(r"^\[Errno \d+\] ", "", failure)
     what = f"Nothing can be isolated here: {failure}."
     if failure.startswith(_USER_NAMESPACES) and "No space" in failure:
         return Missing(what, "User namespaces are switched off: sysctl -w user.max_user_namespaces=15000.")

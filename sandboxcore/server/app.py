@@ -41,9 +41,10 @@ def create_app(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
         title="Sandbox API", version="2", description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     app.state.core = core
-    app.include_router(status.router)
-    for router in (templates.router, boxes.router, dataplane.router):
+    # Routes are tried in order: what is called most comes first.
+    for router in (boxes.router, dataplane.router, templates.router):
         app.include_router(router, prefix=PREFIX)
+    app.include_router(status.router)
     mount_docs(app)
     failures.install(app)
     app.add_middleware(Envelope, body_limit=settings.body_limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
-from fastapi import Depends, Request, Security
+from fastapi import Request, Security
 from fastapi.security import APIKeyHeader
 from starlette.responses import Response
 
@@ -13,15 +13,12 @@ from sandboxcore.server.api.schemas import ErrorBody
 from sandboxcore.server.auth import Caller, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
     from starlette.requests import HTTPConnection
 
     from sandboxcore.server.core import Core
 
 PREFIX = "/v2/sandboxes"
 ACTOR_HEADER = "x-sandbox-actor"
-_key_header = APIKeyHeader(name="X-Api-Key", auto_error=False, description="An API key of the workspace, like `sbx_…`.")
 _WORDS = {
     400: "The request cannot be carried out",
     401: "No API key, or not one of this server's",
@@ -54,16 +51,22 @@ async def identify(connection: HTTPConnection, scope: Scope | None) -> Caller:
     return caller.acting_for(headers.get(ACTOR_HEADER)) if caller.acts_for_people else caller
 
 
-def _caller_with(scope: Scope) -> Callable[..., Coroutine[Any, Any, Caller]]:
-    async def dependency(request: Request, _key: Annotated[str | None, Security(_key_header)]) -> Caller:
-        return await identify(request, scope)
+class _KeyWith(APIKeyHeader):
+    """The caller of a request, who must have a scope; to the API's description a key in a header."""
 
-    return dependency
+    def __init__(self, scope: Scope) -> None:
+        description = "An API key of the workspace, like `sbx_…`."
+        super().__init__(name="X-Api-Key", scheme_name="ApiKey", description=description, auto_error=False)
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Caller:  # type: ignore[override]  # more than the key's text
+        """Raises ``ApiError`` 401 or 403."""
+        return await identify(request, self._scope)
 
 
-Reader = Annotated[Caller, Depends(_caller_with("read"))]
-Runner = Annotated[Caller, Depends(_caller_with("run"))]
-Manager = Annotated[Caller, Depends(_caller_with("manage"))]
+Reader = Annotated[Caller, Security(_KeyWith("read"))]
+Runner = Annotated[Caller, Security(_KeyWith("run"))]
+Manager = Annotated[Caller, Security(_KeyWith("manage"))]
 
 
 def answer(body: object, status: int = 200) -> Response:
@@ -81,7 +84,7 @@ def base_url(request: Request) -> str:
     public = get_core(request).settings.public_url
     if public:
         return public + PREFIX
-    return f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}{PREFIX}"
+    return f"{request.scope['scheme']}://{request.headers.get('host') or request.url.netloc}{PREFIX}"
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, StaticPool
@@ -130,6 +130,7 @@ class _Sqlite:
         self._writer = _sqlite_engine(url)
         event.listen(self._writer, "connect", _leave_begin_to_us)
         self._turn = asyncio.Lock()
+        self._looking: Connection | None = None
         self._checkpoints = create_engine(_synchronous(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
@@ -147,8 +148,13 @@ class _Sqlite:
                 connection.commit()
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        with self._reader.connect() as connection:
-            return connection.execute(statement, parameters).all()
+        if self._looking is None:
+            self._looking = self._reader.connect()
+        try:
+            return self._looking.execute(statement, parameters).all()
+        except DBAPIError:
+            self._looking.rollback()
+            raise
 
     async def run_sync(self, work: Callable[[Connection], T]) -> T:
         async with self._turn:
@@ -164,6 +170,8 @@ class _Sqlite:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.close()
         self._reader.dispose()
         self._writer.dispose()
         self._checkpoints.dispose()

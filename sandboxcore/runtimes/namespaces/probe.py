@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sandboxcore.runtimes.base import Capabilities, Resources, SandboxSpec
 from sandboxcore.runtimes.namespaces import cgroups, image, launch, layer, ranges, seccomp, signals, syscalls, userns
 from sandboxcore.runtimes.namespaces.plan import MAPPED_IDS, IdMap, Plan
+from sandboxcore.runtimes.namespaces.removal import start_removal
 from sandboxcore.runtimes.namespaces.sandboxes import Means
 
 if TYPE_CHECKING:
@@ -266,10 +267,15 @@ def _try_sandbox(settings: Settings, means: Means) -> None:
         socket_uid=settings.socket_uid,
         socket_gid=settings.socket_gid,
     )
-    launched = launch.launch(plan)
-    launch.wait_ready(launched)
-    launched.channel.close()
-    os.waitpid(launched.pid, 0)
+    try:
+        launched = launch.launch(plan)
+        launch.wait_ready(launched)
+        launched.channel.close()
+        os.waitpid(launched.pid, 0)
+    finally:
+        folder = settings.layers / spec.id
+        if folder.exists():
+            os.waitpid(start_removal(folder, plan.ids), 0)
 
 
 _USER_NAMESPACES = f"unshare {syscalls.CLONE_NEWUSER:#x}"

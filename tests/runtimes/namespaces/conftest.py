@@ -11,7 +11,7 @@ import tempfile
 import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +50,9 @@ class Host:
 
     folder: Path
     user: int = 0
+    lacking: str = ""
+    """Shell commands that take something of the machine away, in a mount namespace of the host's own."""
     process: subprocess.Popen[bytes] | None = None
-    extra: list[str] = field(default_factory=list)
 
     @property
     def run_dir(self) -> Path:
@@ -75,19 +76,23 @@ class Host:
     def start(self) -> Host:
         """Start it and wait until it serves."""
         self.socket.unlink(missing_ok=True)
-        user = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         with (self.folder / "host.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", *self.arguments(host_module.__file__)],
+                [*self.prelude(), sys.executable, "-I", "-S", *self.arguments(host_module.__file__)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={"HOST_SECRET": "leaked-from-the-host"},
-                **user,  # type: ignore[call-overload]
+                env={"HOST_SECRET": "leaked-from-the-host", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             )
         wait_until(lambda: self.socket.exists() or self.process.poll() is not None, "the host starts")
         assert self.process.poll() is None, self.log
         return self
+
+    def prelude(self) -> list[str]:
+        """Words that run the rest as another user, or on a machine that lacks something."""
+        words = ["unshare", "--mount", "sh", "-ec", f'{self.lacking}; exec "$@"', "sh"] if self.lacking else []
+        user = str(self.user)
+        return words + (["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] if self.user else [])
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """End the host alone."""
@@ -99,15 +104,13 @@ class Host:
     def clean(self) -> subprocess.CompletedProcess[str]:
         """What `make down` does."""
         module = "sandboxcore.runtimes.namespaces.cleanup"
-        user = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         return subprocess.run(
-            [sys.executable, *self.arguments("-m")[:1], module, *self.arguments("")[1:]],
+            [*self.prelude(), sys.executable, *self.arguments("-m")[:1], module, *self.arguments("")[1:]],
             capture_output=True,
             text=True,
             check=False,
             timeout=60,
             cwd=Path(host_module.__file__).parents[3],
-            **user,  # type: ignore[call-overload]
         )
 
     def shims(self) -> set[int]:
@@ -147,13 +150,13 @@ class Host:
 
 
 @contextmanager
-def new_host(user: int = 0) -> Iterator[Host]:
+def new_host(user: int = 0, lacking: str = "") -> Iterator[Host]:
     """A host that is started, and at the end all that it made is ended."""
     folder = Path(tempfile.mkdtemp(prefix="nsr-"))
     folder.chmod(0o755)
     if user:
         os.chown(folder, user, user)
-    host = Host(folder, user)
+    host = Host(folder, user, lacking)
     try:
         yield host.start()
     finally:

@@ -34,7 +34,7 @@ from typing import Any, Final
 OFFSET: Final = struct.Struct("!Q")
 MAX_MESSAGE: Final = 64 * 1024
 """Most bytes of one message from a page."""
-OUTPUT_WINDOW: Final = 1024 * 1024
+OUTPUT_WINDOW: Final = 512 * 1024
 """Most bytes of output on their way to one page."""
 MAX_OFFSET: Final = 2**53 - 1
 """A page counts in doubles."""

@@ -144,6 +144,27 @@ class TerminalPage:
     async def until_line(self, wanted: str, *, within: float = WITHIN) -> None:
         await self.until(lambda lines: wanted in lines, within=within)
 
+    async def until_last_rows_hold(self, wanted: str, *, within: float = WITHIN) -> None:
+        """Wait for text in the last rows, without reading thousands of lines from a page that is busy."""
+        await self.until_true(
+            """(wanted) => {
+              const buffer = __terminal.terminal.buffer.active;
+              for (let row = Math.max(0, buffer.length - 60); row < buffer.length; row += 1) {
+                if (buffer.getLine(row).translateToString(true) === wanted) return true;
+              }
+              return false;
+            }""",
+            wanted,
+            within=within,
+        )
+
+    async def until_true(self, script: str, argument: Any = None, *, within: float = WITHIN) -> None:
+        """Wait until the page's answer is true. (Playwright's own wait needs eval, which the page forbids.)"""
+        deadline = time.monotonic() + within
+        while not await self.page.evaluate(script, argument):
+            assert time.monotonic() < deadline, f"never true: {script}"
+            await asyncio.sleep(0.02)
+
     async def paste(self, text: str) -> None:
         """Paste as the browser does, without the system's clipboard."""
         await self.page.evaluate(

@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from sandboxcore.errors import SandboxError
 
@@ -52,6 +53,9 @@ class DrainingServer(uvicorn.Server):
             server.close()
         app: FastAPI = self.config.app  # type: ignore[assignment]  # given as an object below
         await app.state.core.streams.drain(DRAIN_SECONDS)
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, WebSocketsSansIOProtocol) and connection.transport.get_write_buffer_size():
+                connection.transport.abort()  # it was told and takes nothing: closing would wait for it
         await super().shutdown(sockets)
 
 

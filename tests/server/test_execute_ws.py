@@ -317,6 +317,7 @@ async def test_a_client_that_never_reads_costs_bounded_memory_and_holds_up_nobod
             assert message["type"] == "stdout"
     assert message["exit_code"] == 0
     assert memory_of(server) - before < 48 << 20
+    mute.socket.transport.abort()
     await commands.close()
 
 
@@ -439,7 +440,8 @@ async def test_a_shutdown_does_not_wait_for_a_client_that_never_reads(
     await quiet.started()
     began = time.monotonic()
     await asyncio.to_thread(server.stop)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 5
+    mute.socket.transport.abort()
     await commands.close()
 
 

@@ -44,7 +44,8 @@ KEPT_CAPABILITIES = (
 FILTER = syscalls.SeccompProgram(seccomp.for_this_machine())
 START_TIMEOUT = 20.0
 """Seconds for PID 1 to become ready."""
-OPEN_FILES = 1 << 20
+OPEN_FILES = 65536
+"""Of one process; sockets cost kernel memory that is not all counted to the sandbox."""
 NO_CORE_FILES = 1
 """Bytes of a core file at most. Not 0: only 1 also keeps the kernel from starting the machine's core handler."""
 

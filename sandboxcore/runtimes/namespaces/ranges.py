@@ -32,7 +32,7 @@ class Ranges:
         self._locks = locks
         self._held: dict[int, int] = {}
         self._next = 0
-        locks.mkdir(mode=0o700, exist_ok=True)
+        locks.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def take(self) -> tuple[int, int] | None:
         """A free range and the descriptor that holds it; None when all are taken."""

@@ -8,6 +8,7 @@ anyone.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 State = Literal["starting", "running", "dead"]
+logger = logging.getLogger(__name__)
+
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -49,6 +52,13 @@ class Record:
     reason: str | None = None
 
 
+def _parse(text: str) -> Record:
+    fields = json.loads(text)
+    for name in ("shim", "init"):
+        fields[name] = ProcessName(**fields[name]) if fields[name] else None
+    return Record(**fields)
+
+
 class Records:
     """The folder of records."""
 
@@ -71,10 +81,12 @@ class Records:
         for unfinished in self._folder.glob("*.new"):
             unfinished.unlink()
         for path in sorted(self._folder.glob("*.json")):
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            for name in ("shim", "init"):
-                fields[name] = ProcessName(**fields[name]) if fields[name] else None
-            yield Record(**fields)
+            try:
+                yield _parse(path.read_text(encoding="utf-8"))
+            except (ValueError, TypeError, KeyError) as error:
+                # What it named is then without a record, and removed as such.
+                logger.warning("record %s is broken and forgotten: %s", path.name, error)
+                path.unlink()
 
     def _path(self, sandbox_id: str) -> Path:
         return self._folder / f"{sandbox_id}.json"

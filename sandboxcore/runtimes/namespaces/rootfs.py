@@ -14,6 +14,8 @@ TMPFS_SHARE = 4
 """The folders in memory get a quarter of it each: filled up, they must leave PID 1 room to live."""
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 BYTES_PER_TMPFS_INODE = 8192
+MAX_TERMINALS = 256
+"""The kernel has some thousands for the whole machine."""
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _READ_ONLY = ("sys", "irq", "bus", "fs", "sysrq-trigger")
 _HIDDEN_FILES = (
@@ -92,7 +94,13 @@ def _mount_devices(root: Path, devices: str, memory_bytes: int) -> None:
         syscalls.bind(f"{devices}/{name}", folder / name)
     for name in ("pts", "shm"):
         (folder / name).mkdir()
-    mount("devpts", folder / "pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    mount(
+        "devpts",
+        folder / "pts",
+        "devpts",
+        MS_NOSUID | MS_NOEXEC,
+        f"newinstance,ptmxmode=0666,mode=620,max={MAX_TERMINALS}",
+    )
     mount("shm", folder / "shm", "tmpfs", _QUIET, _tmpfs_options(memory_bytes))
     for target, name in (
         ("pts/ptmx", "ptmx"),

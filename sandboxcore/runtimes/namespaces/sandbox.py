@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import os
 import selectors
 import shutil
@@ -32,8 +33,12 @@ if TYPE_CHECKING:
 START_TIMEOUT = 30.0
 FAREWELL = 1.0
 """Seconds that a shim has to tell its readers that the sandbox has ended."""
+MAX_REMOVALS = 3
+"""Tries to remove a layer's folder: a process that is just ending may still write into it."""
 FIRST_RETRY, LONGEST_RETRY = 0.002, 0.2
 _FULL = {errno.ENOSPC, errno.ENOMEM, errno.EAGAIN, errno.ENFILE, errno.EMFILE, errno.EDQUOT}
+
+logger = logging.getLogger(__name__)
 
 
 class Sandbox:
@@ -65,6 +70,7 @@ class Sandbox:
         self._shim: Process | None = None
         self._init: Process | None = None
         self._remover: Process | None = None
+        self._removals = 0
         self._control: socket.socket | None = None
         self._timer: Timer | None = None
         self._retry = FIRST_RETRY
@@ -127,7 +133,13 @@ class Sandbox:
         self.record.init = ProcessName(ready["init"], ready["start"])
         self._init = Process(self._events, self.record.init, self._process_ended)
         self.record.state = "running"
-        self._records.save(self.record)
+        try:
+            self._records.save(self.record)
+        except OSError as error:
+            # Unrecorded it would be lost with this host.
+            self.record.state = "starting"
+            self.fail(PlanError(f"the sandbox could not be recorded: {error.strerror}", kind="Unschedulable"))
+            return
         with contextlib.suppress(BrokenPipeError):  # then its end is on its way, as a process that ended
             self._control.send(shim_process.GO)
         self._stop_hearing()
@@ -184,7 +196,11 @@ class Sandbox:
         else:
             self.record.state = "dead"
             self.end(self._why())
-            self._records.save(self.record)
+            try:
+                self._records.save(self.record)
+            except OSError as error:
+                # The next host will find it dead by its processes.
+                logger.warning("cannot record that %s has died: %s", self.record.id, error.strerror)
 
     def _why(self) -> str:
         kills = self.group.counters().oom_kills if self.group else None
@@ -204,9 +220,9 @@ class Sandbox:
             return
         if self._remover is not None and self._remover.alive:
             return
-        if self._layer_folder is not None and self._remover is None and self._layer_folder.exists():
-            name = _name(start_removal(self._layer_folder, self.ids))
-            self._remover = Process(self._events, name, self._go_on)
+        if self._layer_folder is not None and self._removals < MAX_REMOVALS and self._layer_folder.exists():
+            self._removals += 1
+            self._remover = Process(self._events, _name(start_removal(self._layer_folder, self.ids)), self._go_on)
             return
         self._finish()
 

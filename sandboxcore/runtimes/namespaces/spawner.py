@@ -124,8 +124,9 @@ class NamespaceSpawner:
         report_read, report_write = _pipe()
         ours, theirs = ([], []) if request.pty else _stdio_pipes()
         follower = Follower(report_read)
+        command_id = next(self._ids)
         try:
-            command_id, received = await self._ask(message, [report_write, *theirs])
+            received = await self._ask(command_id, message, [report_write, *theirs])
             if request.pty is not None:
                 ours = _terminal_sides(received)
             else:
@@ -133,6 +134,8 @@ class NamespaceSpawner:
             await follower.started.wait()
             self._check_started(follower.report)
         except BaseException:
+            # Given up half-way, it may have started all the same.
+            self.post({"op": "kill", "id": command_id})
             follower.close()
             close_all(ours)
             raise
@@ -142,7 +145,8 @@ class NamespaceSpawner:
         """Start one file request; the socket on which its helper speaks. Raises ``SpawnError``."""
         ours, theirs = socket.socketpair()
         try:
-            _, received = await self._ask({"op": "file", "request": dict(request)}, [theirs.detach()])
+            request_id = next(self._ids)
+            received = await self._ask(request_id, {"op": "file", "request": dict(request)}, [theirs.detach()])
         except BaseException:
             ours.close()
             raise
@@ -170,14 +174,13 @@ class NamespaceSpawner:
         with contextlib.suppress(SpawnError):
             await asyncio.shield(waiting)
 
-    async def _ask(self, message: dict[str, Any], descriptors: list[int]) -> tuple[int, list[int]]:
+    async def _ask(self, command_id: int, message: dict[str, Any], descriptors: list[int]) -> list[int]:
         """Send a request and wait until PID 1 has accepted it; closes ``descriptors`` in any case."""
-        command_id = next(self._ids)
         answer = self._expect("accepted", command_id)
         self.post({**message, "id": command_id}, descriptors)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                return command_id, await answer
+                return await answer
         except TimeoutError:
             raise SpawnError("the sandbox does not answer") from None
         finally:

@@ -218,6 +218,15 @@ def test_a_second_host_on_the_same_folder_refuses(host: Host) -> None:
     assert host.socket.exists()
 
 
+async def test_a_broken_record_takes_its_sandbox_along(runtime: NamespacesRuntime, host: Host) -> None:
+    box = await busy_box(runtime, host)
+    host.end(signal.SIGKILL)
+    (host.run_dir / "records" / f"{box.sandbox.id}.json").write_text("{")
+    host.start()
+    wait_until(host.is_clean, "it is removed")
+    assert await runtime.list_owned() == []
+
+
 def test_what_has_no_record_is_removed_at_start(host: Host) -> None:
     host.end(signal.SIGKILL)
     stray = str(uuid.uuid4())

@@ -96,3 +96,21 @@ async def test_usage_of_an_idle_sandbox(runtime: NamespacesRuntime, box: Box) ->
     assert usage.memory_bytes < 8 * MIB
     assert usage.storage_bytes is not None
     assert usage.storage_bytes < 2 * MIB
+
+
+async def test_terminals_of_the_machine_cannot_be_used_up(box: Box, small: Box) -> None:
+    source = """
+import os
+opened = 0
+try:
+    while True:
+        os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+        opened += 1
+except OSError as error:
+    print(opened, os.strerror(error.errno))
+"""
+    opened, _, why = (await box.python(source)).partition(" ")
+    assert int(opened) <= 256
+    assert why == "No space left on device"
+    outcome = await small.run("tty", pty=True, rows=24, cols=80)
+    assert outcome.exit_code == 0

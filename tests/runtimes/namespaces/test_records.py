@@ -37,3 +37,13 @@ def test_a_process_is_known_by_when_it_began() -> None:
         os._exit(0)
     os.waitpid(pid, 0)
     assert process_start_time(pid) is None
+
+
+def test_a_broken_record_is_forgotten(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    good = Record("b", "running", 1.5, records.boot, None, "loop")
+    records.save(good)
+    for name, text in (("a", ""), ("c", "[]"), ("d", '{"id": "d"}'), ("e", '{"shim": 1, "init": null}')):
+        (tmp_path / f"{name}.json").write_text(text)
+    assert list(records.load()) == [good]
+    assert [path.name for path in tmp_path.iterdir()] == ["b.json"]

@@ -72,8 +72,6 @@ export class Transport extends EventTarget {
     if (this.open) this.say({ type: "taken", offset });
   }
 
-  // ---- from here on private
-
   emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }

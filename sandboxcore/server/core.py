@@ -9,6 +9,7 @@ from sandboxcore.server.activity import Activity
 from sandboxcore.server.auth import KeyRing
 from sandboxcore.server.dataplane.streams import Streams
 from sandboxcore.server.db.engine import Database
+from sandboxcore.server.pools import PoolKeeper
 from sandboxcore.server.runtime import RuntimeHolder
 from sandboxcore.server.services.starting import Starter
 
@@ -28,6 +29,7 @@ class Core:
     starter: Starter
     activity: Activity
     streams: Streams
+    pools: PoolKeeper
 
 
 def build_core(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -> Core:
@@ -38,5 +40,12 @@ def build_core(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
     starter = Starter(database, holder, pids=settings.sandbox_pids, destroy_wait=settings.destroy_wait)
     starter.on_ended = activity.forget
     return Core(
-        settings, database, KeyRing(database), holder, starter, activity, Streams(settings.max_streams_per_sandbox)
+        settings=settings,
+        database=database,
+        keys=KeyRing(database),
+        runtime=holder,
+        starter=starter,
+        activity=activity,
+        streams=Streams(settings.max_streams_per_sandbox),
+        pools=PoolKeeper(),
     )

@@ -54,6 +54,11 @@ async def test_every_route_is_described_with_its_errors(
         "POST /boxes/{sandbox_id}/dataplane/execute": {"200", "400", "404", "422", "429", "502"},
         "POST /boxes/{sandbox_id}/dataplane/upload": {"200", "400", "404", "413", "422", "429", "502"},
         "GET /boxes/{sandbox_id}/dataplane/download": {"200", "400", "404", "429", "502"},
+        "POST /pools": {"201", "400", "409", "422", "504"},
+        "GET /pools": {"200"},
+        "GET /pools/{name}": {"200", "404"},
+        "PATCH /pools/{name}": {"200", "404", "409", "422"},
+        "DELETE /pools/{name}": {"204", "404"},
         "GET /capabilities": {"200"},
     }
     for name, statuses in expected.items():

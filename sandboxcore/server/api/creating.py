@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
+from sandboxcore.server.dataplane.shim_client import ShimConnection, ShimUnreachableError
 from sandboxcore.server.errors import ApiError, UnavailableError
 from sandboxcore.server.services import sandboxes
 from sandboxcore.server.services.limits import check_lifetime, check_name
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sandboxcore.server.db.models import Sandbox
     from sandboxcore.server.services.starting import Outcome
 
-log = logging.getLogger("sandboxd.creating")
+MOST_CLAIMS = 10
+"""Dead warm sandboxes that one create call removes before it gives up."""
 
 
 class ClientGoneError(ApiError):
@@ -40,8 +41,10 @@ async def create_and_wait(
     Raises ``ApiError`` and then leaves nothing behind.
     """
     core.runtime.require()
-    created = await _create(core, actor, body, idempotency_key)
+    created = await _claim_or_create(core, actor, body, idempotency_key)
     sandbox = created.sandbox
+    if sandbox.pool_id is not None:
+        core.pools.kick()
     if sandbox.state != "provisioning":
         return sandbox
     if not created.is_new and not core.starter.is_starting(sandbox.id):
@@ -63,6 +66,26 @@ async def create_and_wait(
         raise _start_error(outcome)
     sandbox.state = "ready"
     return sandbox
+
+
+async def _claim_or_create(core: Core, actor: Caller, body: BoxIn, idempotency_key: str | None) -> Created:
+    """A sandbox that is new or warm; a warm one that has died unnoticed is removed and the next one taken."""
+    for _ in range(MOST_CLAIMS):
+        created = await _create(core, actor, body, idempotency_key)
+        if not created.is_new or created.sandbox.state != "ready" or await _answers(created.sandbox):
+            return created
+        await _drop(core, actor, created.sandbox)
+    raise UnavailableError("every warm sandbox of this template has died; look at its pool, and try again")
+
+
+async def _answers(sandbox: Sandbox) -> bool:
+    """Whether its shim can be reached."""
+    try:
+        shim = await ShimConnection.open(sandbox.shim_socket or "")
+    except ShimUnreachableError:
+        return False
+    shim.abort()
+    return True
 
 
 async def _create(core: Core, actor: Caller, body: BoxIn, idempotency_key: str | None) -> Created:

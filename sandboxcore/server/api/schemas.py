@@ -93,6 +93,43 @@ class BoxPatch(Body):
     idle_ttl_seconds: int | None = None
 
 
+class PoolIn(Body):
+    """A pool to make."""
+
+    name: Name
+    template_name: Annotated[str, Field(max_length=100)]
+    replicas: Annotated[int, Field(ge=1, le=100)]
+    wait_for_ready: bool = True
+    timeout: Annotated[float, Field(ge=1, le=600)] = 30
+
+
+class PoolPatch(Body):
+    """What is to change; what is not given stays."""
+
+    name: Name | None = None
+    replicas: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class PoolOut(Body):
+    """A pool."""
+
+    id: str
+    name: str
+    template_name: str
+    replicas: int
+    ready_replicas: int
+    status_message: str | None
+    created_at: str
+    updated_at: str
+    created_by: str
+
+
+class PoolsOut(Body):
+    """Every pool of the workspace."""
+
+    pools: list[PoolOut]
+
+
 class ExecuteIn(Body):
     """A command to run to its end."""
 

@@ -14,6 +14,7 @@ from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount
 from sandboxcore.server.errors import NotFoundError
 from sandboxcore.server.names import is_id, new_id, new_sandbox_name
 from sandboxcore.server.services._conflicts import name_taken, unique_name
+from sandboxcore.server.services.pools import WARM_MARK, claim
 from sandboxcore.server.services.templates import find_template
 
 if TYPE_CHECKING:
@@ -96,37 +97,61 @@ async def create_sandbox(
             if earlier is not None:
                 return Created(earlier, is_new=False)
             template = await find_template(session, actor, template_name)
-            sandbox = _new_sandbox(
-                actor=actor, template=template, name=name, lives=lives, awaited=awaited, idempotency_key=idempotency_key
-            )
+            wanted = _wanted(actor, name, lives, idempotency_key)
+            warm = await claim(session, template)
+            if warm is not None:
+                _take(warm, wanted)
+                return Created(await _with_names(session, warm), is_new=True)
+            unknown = awaited and name is None and idempotency_key is None
+            sandbox = _new_sandbox(template, wanted, awaited=unknown)
             session.add(sandbox)
     except IntegrityError as error:
         return Created(await _after_collision(database, actor, name, idempotency_key, error), is_new=False)
     return Created(sandbox, is_new=True)
 
 
-def _new_sandbox(
-    *, actor: Caller, template: Template, name: str | None, lives: Lifetimes, awaited: bool, idempotency_key: str | None
-) -> Sandbox:
+def _wanted(actor: Caller, name: str | None, lives: Lifetimes, idempotency_key: str | None) -> dict[str, Any]:
+    """What the creator says of a sandbox, warm or new."""
     moment = now()
+    return {
+        "name": name,
+        "idempotency_key": idempotency_key,
+        "ttl_seconds": lives.ttl_seconds,
+        "idle_ttl_seconds": lives.idle_ttl_seconds,
+        "expires_at": lives.expires_at(moment, moment),
+        "created_at": moment,
+        "updated_at": moment,
+        "last_activity_at": moment,
+        "created_by": actor.actor,
+    }
+
+
+def _new_sandbox(template: Template, wanted: dict[str, Any], *, awaited: bool) -> Sandbox:
     return Sandbox(
+        **wanted | {"name": wanted["name"] or new_sandbox_name()},
         id=new_id(),
-        workspace_id=actor.workspace_id,
+        workspace_id=template.workspace_id,
         template=template,
         pool=None,
         warm=False,
-        awaited=awaited and name is None and idempotency_key is None,
-        name=name or new_sandbox_name(),
+        awaited=awaited,
         state="provisioning",
-        idempotency_key=idempotency_key,
-        ttl_seconds=lives.ttl_seconds,
-        idle_ttl_seconds=lives.idle_ttl_seconds,
-        expires_at=lives.expires_at(moment, moment),
-        created_at=moment,
-        updated_at=moment,
-        last_activity_at=moment,
-        created_by=actor.actor,
     )
+
+
+def _take(sandbox: Sandbox, wanted: dict[str, Any]) -> None:
+    """Make a pool's warm sandbox its claimant's; its life begins now."""
+    sandbox.warm = False
+    for field, value in (wanted | {"name": wanted["name"] or sandbox.name.removeprefix(WARM_MARK)}).items():
+        setattr(sandbox, field, value)
+
+
+async def _with_names(session: AsyncSession, sandbox: Sandbox) -> Sandbox:
+    """The sandbox with its template and pool loaded."""
+    await session.flush()
+    query = select(Sandbox).where(Sandbox.id == sandbox.id).options(WITH_TEMPLATE, WITH_POOL)
+    loaded: Sandbox | None = await session.scalar(query.execution_options(populate_existing=True))
+    return loaded or sandbox
 
 
 async def _by_idempotency_key(session: AsyncSession, caller: Caller, key: str | None) -> Sandbox | None:

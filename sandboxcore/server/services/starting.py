@@ -141,6 +141,6 @@ def spec_of(sandbox: Sandbox, pids: int) -> SandboxSpec:
             storage_bytes=parse_bytes(template.storage),
             pids=pids,
         ),
-        hostname=sandbox.name,
+        hostname=sandbox.name.removeprefix("~"),
         mounts=tuple(VolumeMount(mount.volume_id, mount.mount_path) for mount in template.mounts),
     )

@@ -52,6 +52,21 @@ def sandbox_view(sandbox: Sandbox | Row[Any], *, base_url: str, activity: Activi
     }
 
 
+def pool_view(pool: Row[Any]) -> dict[str, Any]:
+    """A pool, as a row with its template's name and the number that are ready."""
+    return {
+        "id": pool.id,
+        "name": pool.name,
+        "template_name": pool.template_name,
+        "replicas": pool.replicas,
+        "ready_replicas": pool.ready_replicas,
+        "status_message": pool.status_message,
+        "created_at": iso(pool.created_at),
+        "updated_at": iso(pool.updated_at),
+        "created_by": pool.created_by,
+    }
+
+
 def status_message(sandbox: Sandbox | Row[Any]) -> str | None:
     """Why a sandbox failed, with the kind of failure before it; None for one that did not."""
     if sandbox.state != "failed":

@@ -1,0 +1,88 @@
+"""``/pools``: sandboxes that are started before they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request, Response
+
+from sandboxcore.server.api.common import Manager, Reader, answer, errors, get_core, no_content
+from sandboxcore.server.api.schemas import PoolIn, PoolOut, PoolPatch, PoolsOut
+from sandboxcore.server.errors import ApiError
+from sandboxcore.server.services import pools
+from sandboxcore.server.services.views import pool_view
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+    from sandboxcore.server.auth import Caller
+    from sandboxcore.server.core import Core
+
+router = APIRouter(prefix="/pools", tags=["pools"])
+LOOK_SECONDS = 0.05
+
+
+@router.post("", status_code=201, response_model=PoolOut, responses=errors(400, 409, 422, 503, 504))
+async def create_pool(request: Request, actor: Manager, body: PoolIn) -> Response:
+    """Keep sandboxes of a template warm.
+
+    With `wait_for_ready` the answer comes when all are ready; after 504 the pool stays and goes on filling.
+    """
+    core = get_core(request)
+    core.runtime.require()
+    pool_id = await pools.create_pool(
+        core.database, actor=actor, name=body.name, template_name=body.template_name, replicas=body.replicas
+    )
+    core.pools.kick()
+    if body.wait_for_ready:
+        await _wait(core, actor, pool_id, body.timeout)
+    return answer(pool_view(await pools.get_pool(core.database, caller=actor, name=pool_id)), 201)
+
+
+async def _wait(core: Core, actor: Caller, pool_id: str, seconds: float) -> None:
+    """Return when the pool is full. Raises ``ApiError`` 504."""
+    pool: Row[Any] | None = None
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                pool = await pools.get_pool(core.database, caller=actor, name=pool_id)
+                if pool.ready_replicas >= pool.replicas:
+                    return
+                await asyncio.sleep(LOOK_SECONDS)
+    except TimeoutError:
+        ready = f"{pool.ready_replicas} of {pool.replicas}" if pool else "none"
+        why = f"; the last failure: {pool.status_message}" if pool and pool.status_message else ""
+        message = f"{ready} sandboxes of the pool were ready within {seconds:g} seconds, and it goes on filling{why}"
+        raise ApiError(504, "Timeout", message) from None
+
+
+@router.get("", response_model=PoolsOut, responses=errors())
+async def list_pools(request: Request, caller: Reader) -> Response:
+    """Every pool of the workspace, oldest first."""
+    found = await pools.list_pools(get_core(request).database, caller=caller)
+    return answer({"pools": [pool_view(pool) for pool in found]})
+
+
+@router.get("/{name}", response_model=PoolOut, responses=errors(404))
+async def get_pool(request: Request, caller: Reader, name: str) -> Response:
+    """A pool by name or identifier."""
+    return answer(pool_view(await pools.get_pool(get_core(request).database, caller=caller, name=name)))
+
+
+@router.patch("/{name}", response_model=PoolOut, responses=errors(404, 409, 422))
+async def update_pool(request: Request, actor: Manager, name: str, body: PoolPatch) -> Response:
+    """Rename a pool or change how many sandboxes it keeps; 0 pauses it."""
+    core = get_core(request)
+    pool_id = await pools.update_pool(core.database, actor=actor, name=name, new_name=body.name, replicas=body.replicas)
+    core.pools.kick()
+    return answer(pool_view(await pools.get_pool(core.database, caller=actor, name=pool_id)))
+
+
+@router.delete("/{name}", status_code=204, response_class=Response, responses=errors(404))
+async def delete_pool(request: Request, actor: Manager, name: str) -> Response:
+    """Remove a pool and its warm sandboxes; those that were claimed stay."""
+    core = get_core(request)
+    members = await pools.delete_pool(core.database, actor=actor, name=name)
+    await asyncio.gather(*(core.starter.end(sandbox_id) for sandbox_id in members))
+    return no_content()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandboxcore.runtimes.base import RuntimeUnavailableError, StartFailedError
+from sandboxcore.server.api.creating import ClientGoneError, create_and_wait
+from sandboxcore.server.api.schemas import BoxIn
 from tests.server.fakes import FakeRuntime
 
 if TYPE_CHECKING:
@@ -166,3 +168,30 @@ async def test_starting_under_way_twice_runs_once(inside: Start) -> None:
     answers = [await call for call in calls]
     assert {answer.status_code for answer in answers} == {201}
     assert len(server.runtime.creations) == 1
+
+
+@pytest.mark.parametrize(("name", "left_behind"), [(None, 0), ("named", 1)])
+async def test_one_whose_creator_left_stays_only_where_its_name_is_known(
+    inside: Start, name: str | None, left_behind: int
+) -> None:
+    server = await with_template(inside)
+    server.runtime.may_create.clear()
+    caller = await server.core.keys.identify(server.client.headers["X-Api-Key"])
+    gone = asyncio.Event()
+
+    async def receive() -> dict[str, str]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    body = BoxIn(template_name="t", name=name)
+    call = asyncio.create_task(create_and_wait(server.core, caller, body, None, receive))  # type: ignore[arg-type]
+    await eventually(lambda: server.runtime.creations)
+    gone.set()
+    if left_behind:
+        server.runtime.may_create.set()
+        assert (await call).state == "ready"
+    else:
+        with pytest.raises(ClientGoneError):
+            await call
+    assert len((await server.client.get("/boxes")).json()["sandboxes"]) == left_behind
+    assert len(server.runtime.made) == left_behind

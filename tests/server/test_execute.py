@@ -161,3 +161,25 @@ async def test_too_many_at_once_are_told_to_wait(
     (home / "gate").touch()
     assert [(await call).status_code for call in held] == [200, 200]
     assert (await api.post(url, json={"command": "true"})).status_code == 200
+
+
+async def test_a_shutdown_answers_what_runs_so_that_no_client_runs_it_again(
+    own_sandboxd: Callable[..., Sandboxd], clients: Callable[..., httpx.AsyncClient]
+) -> None:
+    server = own_sandboxd()
+    api = clients(server)
+    await api.post("/templates", json={"name": "t", "image": "host"})
+    box = (await api.post("/boxes", json={"template_name": "t"})).json()
+    home = server.run_dir / "sandboxes" / box["id"] / "home"
+    url = f"{box['dataplane_url']}/execute"
+    call = asyncio.create_task(api.post(url, json={"command": "touch begun; sleep 1; touch ended"}))
+    async with asyncio.timeout(10):
+        while not (home / "begun").exists():
+            await asyncio.sleep(0.02)
+    await asyncio.to_thread(server.stop)
+    answer = await call
+    assert (answer.status_code, answer.json()["detail"]["error"]) == (400, "CommandError")
+    assert "goes on" in answer.json()["detail"]["message"]
+    async with asyncio.timeout(10):
+        while not (home / "ended").exists():
+            await asyncio.sleep(0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
@@ -14,6 +15,7 @@ from sandboxcore.server.dataplane.files import Download, upload
 from sandboxcore.server.dataplane.target import find_target
 from sandboxcore.server.errors import ApiError
 
+log = logging.getLogger("sandboxd.api")
 router = APIRouter(prefix="/boxes/{sandbox_id}/dataplane", tags=["data plane"])
 FilePath = Annotated[str, Query(min_length=1, max_length=4096, description="Absolute, or relative to the user's home.")]
 
@@ -83,4 +85,5 @@ async def run_command_live(websocket: WebSocket, sandbox_id: str) -> None:
         target = await find_target(core, caller, sandbox_id)
         await execute_ws(core, target, caller, websocket)
     except ApiError as error:
+        log.info("%d WS %s: %s: %s", error.status, websocket.url.path, error.kind, error.message)
         await websocket.send_denial_response(answer(error.body(), error.status))

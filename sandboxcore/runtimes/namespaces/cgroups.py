@@ -41,8 +41,8 @@ class Group(Protocol):
     def create(self, resources: Resources) -> None:
         """Make it, with its limits. Raises ``OSError``."""
 
-    def attach(self, pid: int) -> None:
-        """Move a process in; its children follow."""
+    def open_doors(self) -> list[int]:
+        """Descriptors for ``attach``, which needs no path any more."""
 
     def processes(self) -> set[int]:
         """Everything inside now."""
@@ -69,6 +69,16 @@ class Groups(Protocol):
 
     def remove(self) -> None:
         """Remove the parent folders of this host when they are empty."""
+
+
+def _open_door(folder: Path) -> int:
+    return os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+
+
+def attach(doors: Iterable[int]) -> None:
+    """Move this process in; its children follow."""
+    for door in doors:
+        os.write(door, b"0")
 
 
 def quota_us(cpu_millis: int) -> int:
@@ -144,9 +154,8 @@ class GroupV1:
         if (pids := self.folders.get("pids")) is not None:
             write(pids / "pids.max", resources.pids)
 
-    def attach(self, pid: int) -> None:
-        for folder in set(self.folders.values()):
-            write(folder / "cgroup.procs", pid)
+    def open_doors(self) -> list[int]:
+        return [_open_door(folder) for folder in set(self.folders.values())]
 
     def processes(self) -> set[int]:
         return read_processes(set(self.folders.values()))
@@ -217,8 +226,8 @@ class GroupV2:
         if (self.folder / "pids.max").exists():
             write(self.folder / "pids.max", resources.pids)
 
-    def attach(self, pid: int) -> None:
-        write(self.folder / "cgroup.procs", pid)
+    def open_doors(self) -> list[int]:
+        return [_open_door(self.folder)]
 
     def processes(self) -> set[int]:
         return read_processes([self.folder])

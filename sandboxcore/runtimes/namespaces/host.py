@@ -18,6 +18,9 @@ if __name__ == "__main__" and "sandboxcore" not in sys.modules:
     _package = types.ModuleType("sandboxcore")
     _package.__path__ = [__file__.rpartition("/runtimes/")[0]]
     sys.modules["sandboxcore"] = _package
+    # asyncio and hashlib load OpenSSL where they can and do without it where not. Nothing here needs it, and every fork
+    # would carry its pages.
+    sys.modules["ssl"] = sys.modules["_hashlib"] = None  # type: ignore[assignment]
 
 import encodings.ascii
 import encodings.latin_1

@@ -1,10 +1,10 @@
 """From the shim to a PID 1 that is ready: control groups, namespaces, id maps, root, privileges, in this order.
 
-1. The shim opens its own mount namespace (root only) and forks the *nursery*.
-2. The nursery moves into its control groups and a new user namespace; the shim mounts the writable layer meanwhile.
-3. The shim writes the id maps, shows the image through them, and lets the nursery go on.
-4. The nursery becomes root inside, enters the other six namespaces, forks PID 1 and exits.
-5. PID 1 mounts its root and moves in, closes what it inherited, sets no_new_privs, filter and capabilities, and serves.
+1. The shim opens its own mount namespace (root only) and forks PID 1 into new user and pid namespaces.
+2. PID 1 moves into its control groups; the shim mounts the writable layer meanwhile.
+3. The shim writes the id maps, shows the image through them, and lets PID 1 go on.
+4. PID 1 becomes root inside and enters the other five namespaces.
+5. It mounts its root and moves in, closes what it inherited, sets no_new_privs, filter and capabilities, and serves.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import os
 import resource
 import signal
 import socket
-import struct
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from sandboxcore.runtimes.namespaces import rootfs, seccomp, stage, syscalls
-from sandboxcore.runtimes.namespaces.channel import MAX_FROM_INIT, Decoder, encode, receive
+from sandboxcore.runtimes.namespaces import cgroups, rootfs, seccomp, stage, syscalls
+from sandboxcore.runtimes.namespaces.channel import MAX_FROM_INIT, Decoder, close_all, encode, receive
 from sandboxcore.runtimes.namespaces.init import Init, Settings
 from sandboxcore.runtimes.namespaces.userns import become_root_inside, write_maps
 
@@ -49,15 +48,17 @@ OPEN_FILES = 65536
 NO_CORE_FILES = 1
 """Bytes of a core file at most. Not 0: only 1 also keeps the kernel from starting the machine's core handler."""
 
+_FIRST_NAMESPACES = syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWPID
 _OTHER_NAMESPACES = (
     syscalls.CLONE_NEWNS
-    | syscalls.CLONE_NEWPID
     | syscalls.CLONE_NEWNET
     | syscalls.CLONE_NEWIPC
     | syscalls.CLONE_NEWUTS
     | syscalls.CLONE_NEWCGROUP
 )
-_PID = struct.Struct("=i")
+
+
+_PROCEED = b"g"
 
 
 class LaunchError(Exception):
@@ -74,28 +75,28 @@ class Launched:
 
 
 def launch(plan: Plan) -> Launched:
-    """Start the sandbox's PID 1. The caller must be the subreaper of its descendants. Raises ``LaunchError``."""
+    """Start the sandbox's PID 1, this process's child. Raises ``LaunchError``."""
     ours, theirs = socket.socketpair()
-    notes_read, notes_write = os.pipe2(os.O_CLOEXEC)
-    proceed_read, proceed_write = os.pipe2(os.O_CLOEXEC)
+    gate, their_gate = socket.socketpair()
     try:
         if plan.privileged:
             stage.open_stage(plan)
-        nursery = os.fork()
-        if nursery == 0:
-            _run_nursery(plan, theirs, notes_write, proceed_read)
-        theirs.close()
-        os.close(notes_write)
-        os.close(proceed_read)
-        pid = _raise_child(plan, nursery, notes_read, proceed_write)
-        os.waitpid(nursery, 0)
+        doors = plan.group.open_doors() if plan.group else []
+        pid = syscalls.fork_into(_FIRST_NAMESPACES)
+        if pid == 0:
+            gate.close()
+            _run_init(plan, theirs, their_gate, doors)
+        close_all(doors)
+        for end in (theirs, their_gate):
+            end.close()
+        _raise_child(plan, pid)
+        gate.send(_PROCEED)
+        # PID 1 closes its end when it has a copy of these mounts: then they may go from here.
+        gate.recv(1)
     except OSError as error:
-        raise LaunchError(_first_words(ours) or str(error)) from error
+        raise LaunchError(str(error)) from error
     finally:
-        os.close(notes_read)
-        os.close(proceed_write)
-    if pid is None:
-        raise LaunchError(_first_words(ours) or "the first process ended before it was ready")
+        gate.close()
     return Launched(ours, pid)
 
 
@@ -107,26 +108,20 @@ def wait_ready(launched: Launched) -> None:
         raise LaunchError(error)
 
 
-def _raise_child(plan: Plan, nursery: int, notes: int, proceed: int) -> int | None:
-    """The shim's part while the nursery works. The process id of PID 1, or None where it failed."""
+def _raise_child(plan: Plan, pid: int) -> None:
+    """Make what PID 1 will mount its root from, as it waits."""
     if plan.privileged:
         stage.mount_layer(plan)
     else:
         stage.make_directory_layer(plan)
-    if os.read(notes, 1) != b"u":
-        return None
-    write_maps(nursery, plan.ids)
+    write_maps(pid, plan.ids)
     if plan.privileged:
-        namespace = os.open(f"/proc/{nursery}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
         try:
             stage.mount_image(plan, namespace)
         finally:
             os.close(namespace)
-    if plan.privileged:
         stage.enter_stage(plan)
-    os.write(proceed, b"m")
-    answer = os.read(notes, _PID.size)
-    return _PID.unpack(answer)[0] if len(answer) == _PID.size else None
 
 
 def _first_words(channel: socket.socket) -> str | None:
@@ -144,49 +139,37 @@ def _first_words(channel: socket.socket) -> str | None:
     return None if message.get("op") == "ready" else str(message.get("error"))
 
 
-def _run_nursery(plan: Plan, channel: socket.socket, notes: int, proceed: int) -> NoReturn:
-    code = 1
+def _run_init(plan: Plan, channel: socket.socket, gate: socket.socket, doors: list[int]) -> NoReturn:
     try:
-        if plan.group is not None:
-            # The kernel may take some milliseconds for this; the shim mounts the layer meanwhile.
-            plan.group.attach(os.getpid())
-        syscalls.unshare(syscalls.CLONE_NEWUSER)
-        os.write(notes, b"u")
-        if os.read(proceed, 1) == b"m":
+        # The kernel may take some milliseconds for this, while the shim mounts the layer.
+        cgroups.attach(doors)
+        if gate.recv(1) == _PROCEED:
             become_root_inside(plan.ids)
             syscalls.unshare(_OTHER_NAMESPACES)
-            pid = os.fork()
-            if pid == 0:
-                _run_init(plan, channel)
-            os.write(notes, _PID.pack(pid))
-            code = 0
-    except OSError as error:
-        channel.sendall(encode({"op": "failed", "error": str(error)}))
-    finally:
-        os._exit(code)
-
-
-def _run_init(plan: Plan, channel: socket.socket) -> NoReturn:
-    try:
-        # Opened while this process still owns its /proc files; writing needs no more than the descriptor.
-        oom_score = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
-        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
-        os.setsid()
-        resources = plan.spec.resources
-        rootfs.enter(stage.layout_of(plan), hostname=plan.spec.hostname, memory_bytes=resources.memory_bytes)
-        syscalls.set_hostname(plan.spec.hostname)
-        syscalls.bring_up_loopback()
-        rootfs.open_null_stdio()
-        syscalls.close_others((0, 1, 2, channel.fileno(), oom_score))
-        _forget_the_machine()
-        _set_limits(plan)
-        _drop_privileges()
-        settings = Settings(plan.spec.hostname, plan.image.home, plan.spec.env, resources.pids)
-        Init(channel, settings, oom_score).serve()
+            gate.close()
+            _become_init(plan, channel)
     except OSError as error:
         channel.sendall(encode({"op": "failed", "error": str(error)}))
     finally:
         os._exit(1)
+
+
+def _become_init(plan: Plan, channel: socket.socket) -> NoReturn:
+    # Opened while this process still owns its /proc files; writing needs no more than the descriptor.
+    oom_score = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+    os.setsid()
+    resources = plan.spec.resources
+    rootfs.enter(stage.layout_of(plan), hostname=plan.spec.hostname, memory_bytes=resources.memory_bytes)
+    syscalls.set_hostname(plan.spec.hostname)
+    syscalls.bring_up_loopback()
+    rootfs.open_null_stdio()
+    syscalls.close_others((0, 1, 2, channel.fileno(), oom_score))
+    _forget_the_machine()
+    _set_limits(plan)
+    _drop_privileges()
+    settings = Settings(plan.spec.hostname, plan.image.home, plan.spec.env, resources.pids)
+    Init(channel, settings, oom_score).serve()
 
 
 def _forget_the_machine() -> None:

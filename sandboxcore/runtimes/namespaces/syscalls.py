@@ -7,6 +7,7 @@ import ctypes
 import fcntl
 import os
 import platform
+import signal
 import socket
 import struct
 from pathlib import Path
@@ -77,10 +78,13 @@ _IFF_UP_RUNNING = 0x1 | 0x40
 
 # Numbers of these are the same on every architecture that Linux added since 2011, x86-64 included.
 _NR_OPEN_TREE, _NR_MOVE_MOUNT, _NR_CLOSE_RANGE, _NR_MOUNT_SETATTR = 428, 429, 436, 442
+_NR_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine(), 220)
 _NR_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}.get(platform.machine(), 41)
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
+_locked = ctypes.PyDLL(None, use_errno=True)
+_locked.syscall.restype = ctypes.c_long
 libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 
@@ -96,6 +100,25 @@ def _check(result: int, what: str) -> int:
 
 def _bytes(path: str | os.PathLike[str] | None) -> bytes | None:
     return None if path is None else os.fsencode(path)
+
+
+def fork_into(namespaces: int) -> int:
+    """fork(2) with the child in new namespaces, a pid namespace included: the id of the child, or 0 in the child.
+
+    Only in a process with one thread, since the C library is not told.
+    """
+    python = ctypes.pythonapi
+    python.PyOS_BeforeFork()
+    # Through an interface that keeps the interpreter's lock: the child must come back holding it.
+    pid = int(_locked.syscall(_NR_CLONE, namespaces | signal.SIGCHLD, 0, 0, 0, 0))
+    number = ctypes.get_errno()
+    if pid == 0:
+        python.PyOS_AfterFork_Child()
+    else:
+        python.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(number, f"clone {namespaces:#x}: {os.strerror(number)}")
+    return pid
 
 
 def unshare(flags: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sandboxcore.runtimes.base import Resources
 from sandboxcore.runtimes.namespaces import cgroups
 from sandboxcore.runtimes.namespaces.cgroups import Counters, Machine, MountPoint
+from sandboxcore.runtimes.namespaces.channel import close_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,15 +117,18 @@ def test_limits_of_version_2(tmp_path: Path) -> None:
         (folder / name).touch()
     group = groups.group("box")
     group.create(RESOURCES)
-    group.attach(42)
+    doors = group.open_doors()
+    cgroups.attach(doors)
+    close_all(doors)
     assert {name: (folder / name).read_text().strip() for name in FILES_V2} == {
         "memory.max": str(64 << 20),
         "memory.swap.max": "0",
         "cpu.max": "50000 100000",
         "pids.max": "40",
-        "cgroup.procs": "42",
+        "cgroup.procs": "0",
     }
-    assert group.processes() == {42}
+    (folder / "cgroup.procs").write_text("42\n43\n")
+    assert group.processes() == {42, 43}
     assert groups.names() == {"box"}
 
 
@@ -182,7 +186,7 @@ def test_groups_of_this_machine() -> None:
     group.create(RESOURCES)
     pid = os.fork()
     if pid == 0:
-        group.attach(os.getpid())
+        cgroups.attach(group.open_doors())
         os.read(0, 0)
         sum(range(200_000))
         os._exit(0)

@@ -61,20 +61,25 @@ class Line:
         if not self._open.done():
             opening = decode_open(message)
             self.window = OutputWindow(opening.offset, OUTPUT_WINDOW)
+            # A shell that runs already has the size of whoever was there before.
+            self._resize(opening.size)
             self._open.set_result(opening)
             return
         match message.get("type"):
             case "taken":
                 self.window.take(decode_taken(message))
             case "resize":
-                self._size = decode_size(message)
-                self._resized.set()
+                self._resize(decode_size(message))
             case "ping":
                 self.post({"type": "pong", "id": message.get("id")})
             case "pong":
                 pass
             case _:
                 raise Closing(CloseCode.BAD_MESSAGE, "unknown type of message")
+
+    def _resize(self, size: Size) -> None:
+        self._size = size
+        self._resized.set()
 
     async def opening_within(self, seconds: float) -> Open:
         """Return the page's first message when it has come. Raises ``Closing`` when it does not come."""

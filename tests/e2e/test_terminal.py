@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import async_playwright
 
 from sandboxcore import AsyncSandboxClient, ResourceAlreadyExistsError
-from tests.e2e.terminal_page import CHROMIUM, TerminalPage
+from tests.e2e.terminal_page import CHROMIUM, Load, TerminalPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -141,6 +141,18 @@ async def test_the_first_size_is_right_at_once(terminal: TerminalPage) -> None:
     rows, cols = await settled_size(terminal)
     await terminal.run("echo $LINES,$COLUMNS")
     await terminal.until_line(f"{rows},{cols}")
+
+
+async def test_a_page_that_comes_to_a_running_shell_brings_its_size(terminal: TerminalPage) -> None:
+    address = terminal.page.url
+    await terminal.page.goto("about:blank")
+    await terminal.page.set_viewport_size({"width": 800, "height": 700})
+    terminal.loads.append(Load())
+    await terminal.page.goto(address)
+    await terminal.until_state("connected")
+    rows, cols = await settled_size(terminal)
+    await terminal.run("stty size")
+    await terminal.until_line(f"{rows} {cols}")
 
 
 async def test_a_flood_ends_with_ctrl_c_and_a_live_prompt(terminal: TerminalPage) -> None:

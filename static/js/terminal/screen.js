@@ -17,8 +17,18 @@ function follow(event, address) {
   if (protocol === "https:" || protocol === "http:") window.open(address, "_blank", "noopener,noreferrer");
 }
 
+/** Whether there is a graphics card behind WebGL: drawn by the processor it is slower than elements are. */
+function hasGraphicsCard() {
+  const gl = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+  const info = gl?.getExtension("WEBGL_debug_renderer_info");
+  const name = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : "";
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return Boolean(gl) && !/swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
+
 /** Draw with the graphics card; where that fails, now or later, xterm.js draws with elements. */
 function accelerate(terminal) {
+  if (!hasGraphicsCard()) return;
   try {
     const webgl = new WebglAddon();
     webgl.onContextLoss(() => webgl.dispose());

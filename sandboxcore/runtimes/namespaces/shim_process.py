@@ -45,13 +45,15 @@ def run(plan: Plan, host: socket.socket, host_pid: int, kept: list[int]) -> NoRe
         ready = {"init": launched.pid, "start": syscalls.process_start_time(launched.pid)}
         # PID 1 is mounting its root in a namespace of its own by now.
         _drop_privileges(plan)
-        launch.wait_ready(launched)
-        _tell(host, {"ready": ready})
-        if host.recv(1) == GO:
-            host.close()
-            _forget_host(plan)
-            asyncio.run(_serve(plan, launched, listener))
-            code = 0
+        with asyncio.Runner() as runner:
+            runner.get_loop()
+            launch.wait_ready(launched)
+            _tell(host, {"ready": ready})
+            if host.recv(1) == GO:
+                host.close()
+                _forget_host(plan)
+                runner.run(_serve(plan, launched, listener))
+                code = 0
     except (OSError, launch.LaunchError) as error:
         _tell(host, {"error": str(error), "errno": getattr(error, "errno", None)})
     finally:

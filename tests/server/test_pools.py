@@ -9,6 +9,7 @@ import pytest
 
 from sandboxcore.runtimes.base import StartFailedError
 from sandboxcore.server.reconcile import reconcile
+from sandboxcore.server.services import pools
 from tests.server.conftest import unique
 from tests.server.test_creating import eventually, with_template
 
@@ -151,16 +152,23 @@ async def test_a_warm_one_that_died_is_replaced(inside: Start) -> None:
     assert died not in server.runtime.made
 
 
-async def test_a_claim_of_one_that_died_unnoticed_starts_another(inside: Start) -> None:
+async def test_a_claim_of_one_that_died_unnoticed_starts_another(
+    inside: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The runtime in memory has no shims, so every warm sandbox looks dead to a claim."""
+
+    async def add_none(*_: object, **__: object) -> None:
+        return None
+
     server = await with_template(inside)
     await server.client.post("/pools", json={"name": "p", "template_name": "t", "replicas": 2})
     warm = set(server.runtime.made)
-    await server.client.patch("/pools/p", json={"replicas": 1})
+    monkeypatch.setattr(pools, "add_warm", add_none)
     box = await server.client.post("/boxes", json={"template_name": "t", "name": "b"})
     assert box.status_code == 201
     assert box.json()["id"] not in warm
     assert box.json()["name"] == "b"
+    assert warm <= set(server.runtime.destroyed)
 
 
 async def test_deleting_a_pool_ends_its_warm_ones(inside: Start) -> None:

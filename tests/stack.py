@@ -16,6 +16,8 @@ from pathlib import Path
 
 import httpx
 
+from deploy.config import default_run_dir
+
 ROOT = Path(__file__).resolve().parent.parent
 START_WITHIN = 240.0
 
@@ -136,6 +138,11 @@ class Stack:
             except (OSError, AttributeError):
                 continue
         raise AssertionError(f"{service} does not run")
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder of sockets and records."""
+        return default_run_dir(self.state_dir, self.environment)
 
     @property
     def console_url(self) -> str:

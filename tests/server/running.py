@@ -123,8 +123,11 @@ class Sandboxd:
     async def _end_sandboxes(self) -> None:
         runtime = ProcessRuntime(self.run_dir)
         await runtime.start()
-        for made in await runtime.list_owned():
-            await runtime.destroy(made.id)
+        # A start that the server's end cut short may still be on its way: look until nothing new has come.
+        while owned := await runtime.list_owned():
+            for made in owned:
+                await runtime.destroy(made.id)
+            await asyncio.sleep(0.2)
 
 
 def _new_postgres_database() -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 StartFailure = Literal["ImagePull", "CrashLoop", "SandboxConfig", "Unschedulable"]
+VolumeFailure = Literal["Unsupported", "Missing", "InUse", "Shrink", "Conflict", "Full", "Failed"]
 
 
 class RuntimeUnavailableError(SandboxError):
@@ -36,6 +37,26 @@ class StartFailedError(SandboxError):
     def __init__(self, message: str, *, kind: StartFailure) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class VolumeError(SandboxError):
+    """A volume could not be made, grown or removed, and is as it was before.
+
+    ``kind`` says why: ``Unsupported`` (this runtime has no volumes here), ``Missing`` (no volume of this id),
+    ``Shrink`` (smaller than it is), ``Conflict`` (it exists with another size), ``Full`` (no space on this machine),
+    ``InUse`` or ``Failed``.
+    """
+
+    def __init__(self, message: str, *, kind: VolumeFailure) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class VolumeInUseError(VolumeError):
+    """The volume is mounted in a sandbox; ``kind`` is ``InUse``."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind="InUse")
 
 
 class SandboxGoneError(SandboxError):
@@ -151,3 +172,23 @@ class Runtime(Protocol):
 
     async def usage(self, sandbox_id: str) -> Usage:
         """What the sandbox uses now. Raises ``SandboxGoneError``."""
+
+    async def create_volume(self, volume_id: str, size_bytes: int) -> None:
+        """Make an empty volume that can hold about ``size_bytes`` and outlives every sandbox. ``volume_id`` is a UUID.
+
+        Only where ``capabilities().volumes``. The same id with the same size again is success. Raises ``VolumeError``
+        (nothing is left behind) or ``RuntimeUnavailableError`` (it may have been made: delete it, or ask again).
+        """
+
+    async def delete_volume(self, volume_id: str) -> None:
+        """Remove a volume with all that it holds. No such volume is success.
+
+        Raises ``VolumeInUseError`` while a sandbox has it mounted, ``VolumeError`` or ``RuntimeUnavailableError``.
+        """
+
+    async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
+        """Grow a volume that no sandbox has mounted; what it holds stays. The size that it has already is success.
+
+        May take as long as copying its contents. Raises ``VolumeInUseError``, ``VolumeError`` (the volume is as it
+        was) or ``RuntimeUnavailableError`` (it may have grown: ask again).
+        """

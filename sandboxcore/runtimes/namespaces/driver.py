@@ -15,6 +15,9 @@ from sandboxcore.runtimes.base import (
     StartFailedError,
     StartFailure,
     Usage,
+    VolumeError,
+    VolumeFailure,
+    VolumeInUseError,
 )
 from sandboxcore.runtimes.namespaces.requests import is_id
 from sandboxcore.shim.wire import HEADER, FrameError, decode_control, decode_header, encode_control
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT = 60.0
 """Seconds until the host is given up."""
+VOLUME_TIMEOUT = 3600.0
+"""A volume that grows is copied first."""
 TRIES = 3
 """Every request is safe to repeat; so often a lost connection is made anew for it."""
 RETRY_PAUSE = 0.2
@@ -46,11 +51,14 @@ class HostClient:
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
 
-    async def ask(self, operation: str, **fields: Any) -> dict[str, Any]:
-        """The result. Raises ``RuntimeUnavailableError``, ``StartFailedError``, ``SandboxGoneError``."""
+    async def ask(self, operation: str, *, within: float = ANSWER_TIMEOUT, **fields: Any) -> dict[str, Any]:
+        """The result, ``within`` so many seconds.
+
+        Raises ``RuntimeUnavailableError``, ``StartFailedError``, ``SandboxGoneError``, ``VolumeError``.
+        """
         for attempt in range(TRIES):
             try:
-                async with asyncio.timeout(ANSWER_TIMEOUT):
+                async with asyncio.timeout(within):
                     answer = await self._ask_once({"op": operation, **fields})
             except (_ConnectionLostError, OSError) as error:
                 if attempt == TRIES - 1 or isinstance(error, (PermissionError, TimeoutError)):
@@ -128,6 +136,10 @@ def _result(answer: dict[str, Any]) -> dict[str, Any]:
         raise StartFailedError(message, kind=kind)
     if kind == "BadRequest":
         raise StartFailedError(message, kind="SandboxConfig")
+    if kind == "VolumeInUse":
+        raise VolumeInUseError(message)
+    if kind.removeprefix("Volume") in get_args(VolumeFailure):
+        raise VolumeError(message, kind=kind.removeprefix("Volume"))
     if kind == "Gone":
         raise SandboxGoneError(message)
     raise RuntimeUnavailableError(message, remedy=error.get("remedy") or "Look into the host's log.")
@@ -186,6 +198,25 @@ class NamespacesRuntime:
     async def usage(self, sandbox_id: str) -> Usage:
         """What the sandbox uses now. Raises ``SandboxGoneError``."""
         return Usage(**await self._host.ask("usage", id=sandbox_id))
+
+    async def create_volume(self, volume_id: str, size_bytes: int) -> None:
+        """Make a volume, or find the one of this id. Raises ``VolumeError``."""
+        await self._change_volume("volume_create", id=volume_id, size_bytes=size_bytes)
+
+    async def delete_volume(self, volume_id: str) -> None:
+        """Remove a volume. Raises ``VolumeInUseError``, ``VolumeError``."""
+        if is_id(volume_id):
+            await self._change_volume("volume_delete", id=volume_id)
+
+    async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
+        """Grow a volume. Raises ``VolumeInUseError``, ``VolumeError``."""
+        await self._change_volume("volume_resize", id=volume_id, size_bytes=size_bytes)
+
+    async def _change_volume(self, operation: str, **fields: Any) -> None:
+        try:
+            await self._host.ask(operation, within=VOLUME_TIMEOUT, **fields)
+        except StartFailedError as error:
+            raise VolumeError(str(error), kind="Failed") from error
 
     def _sandbox(self, found: dict[str, Any]) -> RuntimeSandbox:
         return RuntimeSandbox(

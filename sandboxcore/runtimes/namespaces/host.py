@@ -44,6 +44,7 @@ from sandboxcore.runtimes.namespaces.events import Events
 from sandboxcore.runtimes.namespaces.operations import Operations
 from sandboxcore.runtimes.namespaces.records import Records
 from sandboxcore.runtimes.namespaces.sandboxes import Sandboxes
+from sandboxcore.runtimes.namespaces.volumes import Volumes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +123,7 @@ def serve(chosen: settings.Settings) -> None:
     """Serve until told to stop."""
     events = Events()
     records = Records(chosen.records)
+    volumes = Volumes(events, chosen.volumes)
 
     def examine() -> tuple[Findings, Sandboxes | None]:
         findings = probe.examine(chosen, instance_of(chosen.run_dir))
@@ -133,7 +135,7 @@ def serve(chosen: settings.Settings) -> None:
         sandboxes.adopt_all()
         return findings, sandboxes
 
-    operations = Operations(examine)
+    operations = Operations(examine, volumes)
     handle_signals(events)
     listener = connections.Listener(
         events, chosen.socket, uid=chosen.socket_uid, gid=chosen.socket_gid, handler=operations.handle

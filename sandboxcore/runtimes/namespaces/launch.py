@@ -1,10 +1,10 @@
 """From the shim to a PID 1 that is ready: control groups, namespaces, id maps, root, privileges, in this order.
 
-1. The shim opens its own mount namespace (root only) and forks PID 1 into new user and pid namespaces.
-2. PID 1 moves into its control groups; the shim mounts the writable layer meanwhile.
-3. The shim writes the id maps, shows the image through them, and lets PID 1 go on.
-4. PID 1 becomes root inside and enters the other five namespaces.
-5. It mounts its root and moves in, closes what it inherited, sets no_new_privs, filter and capabilities, and serves.
+1. The shim opens its own mount namespace (root only), forks PID 1 into new user and pid namespaces, and writes its id maps.
+2. The shim mounts the writable layer and shows the image through the maps. PID 1 meanwhile moves into its control groups,
+   becomes root inside, enters four of the other five namespaces, and sets up what needs no file system.
+3. PID 1 copies the shim's mounts into the last, its mount namespace, and tells the shim.
+4. It mounts its root and moves in, closes what it inherited, sets no_new_privs, filter and capabilities, and serves.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from sandboxcore.runtimes.base import VolumeError
 from sandboxcore.runtimes.namespaces import cgroups, rootfs, seccomp, stage, syscalls
 from sandboxcore.runtimes.namespaces.channel import MAX_FROM_INIT, Decoder, close_all, encode, receive
 from sandboxcore.runtimes.namespaces.init import Init, Settings
@@ -50,15 +51,11 @@ NO_CORE_FILES = 1
 
 _FIRST_NAMESPACES = syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWPID
 _OTHER_NAMESPACES = (
-    syscalls.CLONE_NEWNS
-    | syscalls.CLONE_NEWNET
-    | syscalls.CLONE_NEWIPC
-    | syscalls.CLONE_NEWUTS
-    | syscalls.CLONE_NEWCGROUP
+    syscalls.CLONE_NEWNET | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP
 )
-
-
-_PROCEED = b"g"
+"""All but the mount namespace, which is a copy of what the shim has mounted."""
+_MAPPED, _MOUNTED = b"i", b"m"
+"""What the shim tells PID 1 through the gate."""
 
 
 class LaunchError(Exception):
@@ -89,11 +86,13 @@ def launch(plan: Plan) -> Launched:
         close_all(doors)
         for end in (theirs, their_gate):
             end.close()
-        _raise_child(plan, pid)
-        gate.send(_PROCEED)
+        write_maps(pid, plan.ids)
+        gate.send(_MAPPED)
+        _mount_parts(plan, pid)
+        gate.send(_MOUNTED)
         # PID 1 closes its end when it has a copy of these mounts: then they may go from here.
         gate.recv(1)
-    except OSError as error:
+    except (OSError, VolumeError) as error:
         raise LaunchError(str(error)) from error
     finally:
         gate.close()
@@ -108,17 +107,17 @@ def wait_ready(launched: Launched) -> None:
         raise LaunchError(error)
 
 
-def _raise_child(plan: Plan, pid: int) -> None:
-    """Make what PID 1 will mount its root from, as it waits."""
+def _mount_parts(plan: Plan, pid: int) -> None:
+    """Mount what PID 1 will mount its root from."""
     if plan.privileged:
         stage.mount_layer(plan)
     else:
         stage.make_directory_layer(plan)
-    write_maps(pid, plan.ids)
     if plan.privileged:
         namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
         try:
             stage.mount_image(plan, namespace)
+            stage.mount_volumes(plan, namespace)
         finally:
             os.close(namespace)
         stage.enter_stage(plan)
@@ -141,32 +140,39 @@ def _first_words(channel: socket.socket) -> str | None:
 
 def _run_init(plan: Plan, channel: socket.socket, gate: socket.socket, doors: list[int]) -> NoReturn:
     try:
-        # The kernel may take some milliseconds for this, while the shim mounts the layer.
         cgroups.attach(doors)
-        if gate.recv(1) == _PROCEED:
-            become_root_inside(plan.ids)
-            syscalls.unshare(_OTHER_NAMESPACES)
-            gate.close()
-            _become_init(plan, channel)
+        if gate.recv(1) == _MAPPED:
+            oom_score = _enter_namespaces(plan)
+            if gate.recv(1) == _MOUNTED:
+                syscalls.unshare(syscalls.CLONE_NEWNS)
+                gate.close()
+                _become_init(plan, channel, oom_score)
     except OSError as error:
         channel.sendall(encode({"op": "failed", "error": str(error)}))
     finally:
         os._exit(1)
 
 
-def _become_init(plan: Plan, channel: socket.socket) -> NoReturn:
+def _enter_namespaces(plan: Plan) -> int:
+    """Become root inside and do what needs no mount; returns the open ``oom_score_adj`` of this process."""
+    become_root_inside(plan.ids)
+    syscalls.unshare(_OTHER_NAMESPACES)
     # Opened while this process still owns its /proc files; writing needs no more than the descriptor.
     oom_score = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     os.setsid()
-    resources = plan.spec.resources
-    rootfs.enter(stage.layout_of(plan), hostname=plan.spec.hostname, memory_bytes=resources.memory_bytes)
     syscalls.set_hostname(plan.spec.hostname)
     syscalls.bring_up_loopback()
+    _set_limits(plan)
+    _forget_the_machine()
+    return oom_score
+
+
+def _become_init(plan: Plan, channel: socket.socket, oom_score: int) -> NoReturn:
+    resources = plan.spec.resources
+    rootfs.enter(stage.layout_of(plan), hostname=plan.spec.hostname, memory_bytes=resources.memory_bytes)
     rootfs.open_null_stdio()
     syscalls.close_others((0, 1, 2, channel.fileno(), oom_score))
-    _forget_the_machine()
-    _set_limits(plan)
     _drop_privileges()
     settings = Settings(plan.spec.hostname, plan.image.home, plan.spec.env, resources.pids)
     Init(channel, settings, oom_score).serve()

@@ -92,14 +92,15 @@ def _copy_of(prepared: Path, folder: Path) -> int:
     with prepared.open("rb") as source:
         copy = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            _copy_into(source.fileno(), copy)
+            copy_into(source.fileno(), copy)
         except OSError:
             os.close(copy)
             raise
     return copy
 
 
-def _copy_into(source: int, copy: int) -> None:
+def copy_into(source: int, copy: int) -> None:
+    """Make the empty file ``copy`` the same as ``source``, holes included."""
     try:
         fcntl.ioctl(copy, _FICLONE, source)
     except OSError as error:

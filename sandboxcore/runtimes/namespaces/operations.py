@@ -9,10 +9,13 @@ destroy        id                     empty, when nothing is left of it
 inspect        id                     ``{"sandbox": ...}``, null where there is none
 list           after                  ``{"sandboxes": [...], "more": bool}``, by id
 usage          id                     the fields of ``Usage``
+volume_create  id, size_bytes         empty, when it is there
+volume_delete  id                     empty, when nothing is left of it
+volume_resize  id, size_bytes         empty, when it has that size
 =============  =====================  ====================================================
 
-Kinds of error: ``BadRequest``, ``Unavailable`` (with a remedy), ``Gone``, ``Internal`` and those of a failed start:
-``ImagePull``, ``CrashLoop``, ``SandboxConfig``, ``Unschedulable``.
+Kinds of error: ``BadRequest``, ``Unavailable`` (with a remedy), ``Gone``, ``Internal``, those of a failed start
+(``ImagePull``, ``CrashLoop``, ``SandboxConfig``, ``Unschedulable``), and ``Volume`` before each of ``VolumeFailure``.
 """
 
 from __future__ import annotations
@@ -30,9 +33,11 @@ from sandboxcore.runtimes.namespaces.requests import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sandboxcore.runtimes.base import VolumeError
     from sandboxcore.runtimes.namespaces.probe import Findings
     from sandboxcore.runtimes.namespaces.sandbox import Sandbox
     from sandboxcore.runtimes.namespaces.sandboxes import Sandboxes
+    from sandboxcore.runtimes.namespaces.volumes import Volumes
 
     Answer = Callable[[dict[str, Any]], None]
 
@@ -47,8 +52,9 @@ logger = logging.getLogger(__name__)
 class Operations:
     """Answers requests from what the machine offers and from the table of sandboxes."""
 
-    def __init__(self, examine: Callable[[], tuple[Findings, Sandboxes | None]]) -> None:
+    def __init__(self, examine: Callable[[], tuple[Findings, Sandboxes | None]], volumes: Volumes) -> None:
         self._examine = examine
+        self._volumes = volumes
         self._findings, self._sandboxes = examine()
         self._examined_at = time.monotonic()
 
@@ -103,6 +109,24 @@ class Operations:
         counters, storage = sandboxes.counters(sandbox)
         answer({"result": {**asdict(counters), "storage_bytes": storage}})
 
+    def volume_create(self, _sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
+        volume_id, size = requests.sandbox_id(request), requests.volume_size(request)
+        if self._findings.means is None or not self._findings.means.volumes:
+            answer(error_of("VolumeUnsupported", "this machine has no volumes; the runtime's notes say why"))
+            return
+        self._volumes.create(volume_id, size, _volume_answer(answer))
+
+    def volume_delete(self, _sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
+        self._volumes.delete(requests.sandbox_id(request), _volume_answer(answer))
+
+    def volume_resize(self, _sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
+        volume_id, size = requests.sandbox_id(request), requests.volume_size(request)
+        self._volumes.resize(volume_id, size, _volume_answer(answer))
+
+
+def _volume_answer(answer: Answer) -> Callable[[VolumeError | None], None]:
+    return lambda error: answer(error_of(f"Volume{error.kind}", str(error)) if error else {"result": {}})
+
 
 OPERATIONS: dict[str, Callable[[Operations, Sandboxes, Mapping[str, Any], Answer], None]] = {
     "capabilities": Operations.capabilities,
@@ -111,6 +135,9 @@ OPERATIONS: dict[str, Callable[[Operations, Sandboxes, Mapping[str, Any], Answer
     "inspect": Operations.inspect,
     "list": Operations.list,
     "usage": Operations.usage,
+    "volume_create": Operations.volume_create,
+    "volume_delete": Operations.volume_delete,
+    "volume_resize": Operations.volume_resize,
 }
 
 

@@ -67,6 +67,8 @@ class Plan:
     layers: Path
     """Where writable layers and their prepared images lie."""
     layer: LayerKind
+    volumes: Path
+    """Where the images of volumes lie."""
     privileged: bool
     owned_lower: bool
     """Whether the image's owners can be shown as the sandbox's (idmapped mounts)."""

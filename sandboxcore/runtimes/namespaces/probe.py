@@ -96,7 +96,7 @@ class Findings:
             pids_limit="pids" in held,
             storage_limit=self.means.layer == "loop",
             network="none",
-            volumes=False,
+            volumes=self.means.volumes,
             images=(image.NAME,),
             notes=tuple(str(item) for item in self.missing),
         )
@@ -124,6 +124,7 @@ def examine(settings: Settings, instance: str) -> Findings:
         groups=groups,
         ranges=ranges.Ranges() if privileged else None,
         ids=ids,
+        volumes=_volumes(settings, kind, missing),
     )
     failure = attempt(lambda: _try_sandbox(settings, means))
     if failure is not None:
@@ -231,7 +232,27 @@ def _owned_lower(tree: ImageTree, missing: list[Missing]) -> bool:
     return False
 
 
+def _volumes(settings: Settings, kind: LayerKind, missing: list[Missing]) -> bool:
+    """Whether volumes work: what lacks for loop devices has been said with the layer's kind."""
+    if kind != "loop":
+        missing.append(Missing("There are no volumes.", "They need root and loop devices."))
+        return False
+    failure = attempt(lambda: _try_volume(settings))
+    if failure is not None:
+        missing.append(Missing(f"There are no volumes ({failure}).", "They need idmapped mounts: Linux 5.12 or later."))
+    return failure is None
+
+
+def _try_volume(settings: Settings) -> None:
+    _try_loop(settings)
+    _show_through_ids((str(settings.stage),), 0)
+
+
 def _try_idmap(tree: ImageTree) -> None:
+    _show_through_ids((str(tree.tree), str(tree.usr)), syscalls.MOUNT_ATTR_RDONLY)
+
+
+def _show_through_ids(paths: tuple[str, ...], attributes: int) -> None:
     entered_read, entered_write = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
@@ -242,8 +263,8 @@ def _try_idmap(tree: ImageTree) -> None:
     try:
         userns.write_maps(pid, ranges.ids_of(0))
         namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-        for path in (tree.tree, tree.usr):
-            syscalls.set_mount_attributes(syscalls.clone_mount(str(path)), syscalls.MOUNT_ATTR_RDONLY, namespace)
+        for path in paths:
+            syscalls.set_mount_attributes(syscalls.clone_mount(path), attributes, namespace)
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -261,6 +282,7 @@ def _try_sandbox(settings: Settings, means: Means) -> None:
         stage=settings.stage,
         layers=settings.layers,
         layer=means.layer,
+        volumes=settings.volumes,
         privileged=means.privileged,
         owned_lower=means.owned_lower,
         group=None,

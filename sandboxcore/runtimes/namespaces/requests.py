@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sandboxcore.runtimes.base import Resources, SandboxSpec, VolumeMount
+from sandboxcore.runtimes.mount_paths import MAX_LENGTH, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,12 +18,12 @@ MAX_MOUNTS = 16
 CPU_MILLIS = (10, 1_024_000)
 MEMORY_BYTES = (16 * MIB, 1 << 44)
 STORAGE_BYTES = (16 * MIB, 1 << 44)
+VOLUME_BYTES = (16 * MIB, 1 << 44)
 PIDS = (8, 1 << 20)
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-_PATH = re.compile(r"(/[^/\0]{1,255}){1,32}")
 
 
 class RequestError(ValueError):
@@ -30,13 +31,18 @@ class RequestError(ValueError):
 
 
 def is_id(value: str) -> bool:
-    """Whether a sandbox could have this id."""
+    """Whether a sandbox or a volume could have this id."""
     return _ID.fullmatch(value) is not None
 
 
 def sandbox_id(request: Mapping[str, Any]) -> str:
     """The field ``id``: a UUID in lower case, so also a harmless file name. Raises ``RequestError``."""
     return matching(request, "id", _ID, "a UUID in lower case")
+
+
+def volume_size(request: Mapping[str, Any]) -> int:
+    """The field ``size_bytes`` of a volume. Raises ``RequestError``."""
+    return integer(request, "size_bytes", VOLUME_BYTES)
 
 
 def sandbox_spec(request: Mapping[str, Any]) -> SandboxSpec:
@@ -77,15 +83,19 @@ def _mounts(spec: Mapping[str, Any]) -> tuple[VolumeMount, ...]:
     mounts = spec.get("mounts", [])
     if not isinstance(mounts, list) or len(mounts) > MAX_MOUNTS:
         raise RequestError(f"mounts must be a list of at most {MAX_MOUNTS}")
-    return tuple(_mount(item) for item in mounts)
+    found = tuple(_mount(item) for item in mounts)
+    if len({mount.path for mount in found}) < len(found):
+        raise RequestError("mounts must each have a path of their own")
+    return found
 
 
 def _mount(item: object) -> VolumeMount:
     if not isinstance(item, dict):
         raise RequestError("a mount must be an object")
-    path = matching(item, "path", _PATH, "an absolute path")
-    if any(part in (".", "..") for part in path.split("/")):
-        raise RequestError("path of a mount must not contain . or ..")
+    path = text(item, "path", MAX_LENGTH)
+    refused = refusal(path)
+    if refused is not None:
+        raise RequestError(f"path of a mount: {refused}")
     return VolumeMount(volume_id=matching(item, "volume_id", _ID, "a UUID in lower case"), path=path)
 
 

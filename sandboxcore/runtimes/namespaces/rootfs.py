@@ -46,6 +46,8 @@ class Layout:
     """Top folders shown read-only, and where each is."""
     merged: str
     """An empty folder, on which the root is mounted."""
+    volumes: tuple[tuple[str, str], ...] = ()
+    """The path of each volume inside, and where it is."""
 
 
 def enter(layout: Layout, *, hostname: str, memory_bytes: int) -> None:
@@ -60,7 +62,13 @@ def enter(layout: Layout, *, hostname: str, memory_bytes: int) -> None:
     _mount_devices(root, layout.devices, memory_bytes)
     mount("tmpfs", root / "tmp", "tmpfs", MS_NOSUID | MS_NODEV, _tmpfs_options(memory_bytes))
     _mount_kernel_views(root)
+    volumes = [(path, syscalls.clone_mount(source)) for path, source in sorted(layout.volumes)]
     syscalls.pivot_into(root)
+    # Only now: links of the image on the way to a mount point lead to nothing but the sandbox's own root.
+    for path, volume in volumes:
+        Path(path).mkdir(mode=0o755, parents=True, exist_ok=True)
+        syscalls.attach_mount(volume, path)
+        os.close(volume)
 
 
 def _mount_overlay(lower: str, layer: str, name: str, target: str | Path) -> None:

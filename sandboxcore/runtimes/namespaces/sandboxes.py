@@ -13,6 +13,7 @@ from sandboxcore.runtimes.namespaces.plan import IdMap, Plan, PlanError
 from sandboxcore.runtimes.namespaces.ranges import ids_of
 from sandboxcore.runtimes.namespaces.records import Record
 from sandboxcore.runtimes.namespaces.sandbox import Sandbox, new_record
+from sandboxcore.runtimes.namespaces.volume_image import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,8 @@ class Means:
     ranges: Ranges | None
     """None where every sandbox has the same ids: ``ids``."""
     ids: IdMap | None
+    volumes: bool = False
+    """Whether volumes can be mounted."""
 
 
 class Sandboxes:
@@ -170,8 +173,7 @@ class Sandboxes:
     def _start(self, spec: SandboxSpec, waiting: list[Started]) -> None:
         if spec.image != image.NAME:
             raise PlanError(f"there is no image {spec.image!r} here; there is: {image.NAME}", kind="ImagePull")
-        if spec.mounts:
-            raise PlanError("this runtime has no volumes yet; use a template without mounts", kind="SandboxConfig")
+        self._check_volumes(spec)
         index, held = self._take_range()
         sandbox = self._make(new_record(self._records, spec.id, index, self._means.layer))
         self._table[spec.id] = sandbox
@@ -184,6 +186,13 @@ class Sandboxes:
         except OSError as error:
             # No process, no folder, no space: what was made so far goes, and those who wait are told.
             sandbox.fail(PlanError(f"the sandbox could not be made: {error.strerror}", kind="Unschedulable"))
+
+    def _check_volumes(self, spec: SandboxSpec) -> None:
+        if spec.mounts and not self._means.volumes:
+            raise PlanError("volumes cannot be mounted on this machine; the host's log says why", kind="SandboxConfig")
+        for mount in spec.mounts:
+            if not path_of(self._settings.volumes, mount.volume_id).exists():
+                raise PlanError(f"the volume for {mount.path} does not exist", kind="SandboxConfig")
 
     def _one_less(self) -> None:
         self._starting -= 1
@@ -221,6 +230,7 @@ class Sandboxes:
             stage=settings.stage,
             layers=settings.layers,
             layer=means.layer,
+            volumes=settings.volumes,
             privileged=means.privileged,
             owned_lower=means.owned_lower,
             group=sandbox.group,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sandboxcore.runtimes.namespaces import syscalls
+from sandboxcore.runtimes.namespaces import syscalls, volume_image, volume_mount
 from sandboxcore.runtimes.namespaces.layer import make_folders, mount_loop_layer
 from sandboxcore.runtimes.namespaces.rootfs import Layout
 from sandboxcore.runtimes.namespaces.syscalls import MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_NOSUID
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sandboxcore.runtimes.namespaces.plan import Plan
 
-_FOLDERS = ("image", "usr", "layer", "devices", "proc", "sys", "merged")
+_FOLDERS = ("image", "usr", "layer", "devices", "proc", "sys", "merged", "volumes")
 _BORROWED = ("devices", "proc", "sys")
 """Parts of the machine that PID 1 needs while it mounts its own, and that the shim lets go of afterwards."""
 STAGED = Layout("/image", "/usr", "/layer", "/devices", {}, "/merged")
@@ -69,6 +69,19 @@ def mount_image(plan: Plan, user_namespace: int) -> None:
         syscalls.bind(source, plan.stage / name)
 
 
+def mount_volumes(plan: Plan, user_namespace: int) -> None:
+    """Show the volumes, their owners as the sandbox's: on disk its root is user 0, whichever sandbox it was."""
+    for number, mount in enumerate(plan.spec.mounts):
+        place = plan.stage / "volumes" / str(number)
+        place.mkdir(mode=0o755)
+        descriptor = volume_mount.attach(volume_image.path_of(plan.volumes, mount.volume_id), place)
+        try:
+            syscalls.set_mount_attributes(descriptor, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, user_namespace)
+            syscalls.attach_mount(descriptor, place)
+        finally:
+            os.close(descriptor)
+
+
 def enter_stage(plan: Plan) -> None:
     """Make the tree the root of this namespace; the machine's file systems are gone from it."""
     syscalls.pivot_into(plan.stage)
@@ -84,7 +97,8 @@ def layout_of(plan: Plan) -> Layout:
     """Where PID 1 finds the parts."""
     if plan.privileged:
         links = {name: f"/{name}" for name in plan.image.links}
-        return Layout(STAGED.image, STAGED.usr, STAGED.layer, STAGED.devices, links, STAGED.merged)
+        volumes = tuple((mount.path, f"/volumes/{number}") for number, mount in enumerate(plan.spec.mounts))
+        return Layout(STAGED.image, STAGED.usr, STAGED.layer, STAGED.devices, links, STAGED.merged, volumes)
     return Layout(
         image=str(plan.image.tree),
         usr=str(plan.image.usr),

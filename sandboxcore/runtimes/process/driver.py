@@ -27,6 +27,7 @@ from sandboxcore.runtimes.base import (
     SandboxGoneError,
     StartFailedError,
     Usage,
+    VolumeError,
 )
 from sandboxcore.runtimes.process.tree import descendants, kill_all, marked, snapshot
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from sandboxcore.runtimes.base import SandboxSpec
 
 IMAGE = "host"
+NO_VOLUMES = "the process runtime isolates nothing, so it cannot mount volumes; choose the namespaces runtime"
 _START_SECONDS = 20
 _END_SECONDS = 5
 _PAUSE = 0.02
@@ -102,6 +104,19 @@ class ProcessRuntime:
         """See ``Runtime``."""
         return await asyncio.to_thread(self._usage, sandbox_id)
 
+    async def create_volume(self, volume_id: str, size_bytes: int) -> None:
+        """See ``Runtime``. A folder cannot appear at a path of a sandbox's own where all sandboxes share the root."""
+        del volume_id, size_bytes
+        raise VolumeError(NO_VOLUMES, kind="Unsupported")
+
+    async def delete_volume(self, volume_id: str) -> None:
+        """See ``Runtime``: there is never such a volume."""
+
+    async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
+        """See ``Runtime``."""
+        del volume_id, size_bytes
+        raise VolumeError(NO_VOLUMES, kind="Unsupported")
+
     @contextmanager
     def _refused(self, message: str) -> Iterator[None]:
         """Turn the system's errors into a failed start."""
@@ -127,7 +142,7 @@ class ProcessRuntime:
         if spec.image != IMAGE:
             raise StartFailedError(f"the process runtime has only the image {IMAGE!r}", kind="ImagePull")
         if spec.mounts:
-            raise StartFailedError("the process runtime cannot mount volumes", kind="SandboxConfig")
+            raise StartFailedError(NO_VOLUMES, kind="SandboxConfig")
         known = self._inspect(spec.id)
         if known is not None and known.state == "running":
             return known

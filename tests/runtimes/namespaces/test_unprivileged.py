@@ -42,7 +42,7 @@ async def test_it_says_what_is_not_enforced(plain: Box) -> None:
     found = plain.runtime.capabilities()
     assert found.isolated
     assert not (found.cpu_limit or found.memory_limit or found.pids_limit or found.storage_limit)
-    assert len(found.notes) == 3
+    assert len(found.notes) == 4
     assert all("Start the host as root" in note for note in found.notes)
 
 

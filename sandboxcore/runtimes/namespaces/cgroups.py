@@ -71,12 +71,12 @@ class Groups(Protocol):
         """Remove the parent folders of this host when they are empty."""
 
 
-def _open_door(folder: Path) -> int:
-    return os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+def _open_door(file: Path) -> int:
+    return os.open(file, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def attach(doors: Iterable[int]) -> None:
-    """Move this process in; its children follow."""
+    """Move this process, which has one thread, in; its children follow."""
     for door in doors:
         os.write(door, b"0")
 
@@ -155,7 +155,9 @@ class GroupV1:
             write(pids / "pids.max", resources.pids)
 
     def open_doors(self) -> list[int]:
-        return [_open_door(folder) for folder in set(self.folders.values())]
+        # A process of one thread is moved by either file; through cgroup.procs the kernel first waits, ten milliseconds
+        # on a calm machine, until no process of the whole machine is forking or ending.
+        return [_open_door(folder / "tasks") for folder in set(self.folders.values())]
 
     def processes(self) -> set[int]:
         return read_processes(set(self.folders.values()))
@@ -227,7 +229,7 @@ class GroupV2:
             write(self.folder / "pids.max", resources.pids)
 
     def open_doors(self) -> list[int]:
-        return [_open_door(self.folder)]
+        return [_open_door(self.folder / "cgroup.procs")]
 
     def processes(self) -> set[int]:
         return read_processes([self.folder])

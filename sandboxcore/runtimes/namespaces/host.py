@@ -8,6 +8,7 @@ and says what is lacking.
 
 from __future__ import annotations
 
+import os
 import sys
 
 if __name__ == "__main__" and "sandboxcore" not in sys.modules:
@@ -21,6 +22,9 @@ if __name__ == "__main__" and "sandboxcore" not in sys.modules:
     # asyncio and hashlib load OpenSSL where they can and do without it where not. Nothing here needs it, and every fork
     # would carry its pages.
     sys.modules["ssl"] = sys.modules["_hashlib"] = None  # type: ignore[assignment]
+    # threading and logging would mend their locks after every fork: half a millisecond and half a megabyte of its own
+    # for each child. Neither this process nor any fork of it forks while it has a second thread.
+    del os.register_at_fork
 
 import encodings.ascii
 import encodings.latin_1
@@ -30,7 +34,6 @@ import gc
 import hashlib
 import linecache
 import logging
-import os
 import resource
 import selectors
 import shutil

@@ -1,8 +1,8 @@
 """From the shim to a PID 1 that is ready: control groups, namespaces, id maps, root, privileges, in this order.
 
-1. The shim opens its own mount namespace (root only), forks PID 1 into new user and pid namespaces, and writes its id maps.
-2. The shim mounts the writable layer and shows the image through the maps. PID 1 meanwhile moves into its control groups,
-   becomes root inside, enters four of the other five namespaces, and sets up what needs no file system.
+1. The shim opens its own mount namespace (root only), forks PID 1 into new user and pid namespaces, writes its id maps.
+2. The shim mounts the writable layer and shows the image through the maps. Meanwhile PID 1 moves into its control
+   groups, becomes root inside, enters four of the other five namespaces, and sets up what needs no file system.
 3. PID 1 copies the shim's mounts into the last, its mount namespace, and tells the shim.
 4. It mounts its root and moves in, closes what it inherited, sets no_new_privs, filter and capabilities, and serves.
 """
@@ -50,9 +50,7 @@ NO_CORE_FILES = 1
 """Bytes of a core file at most. Not 0: only 1 also keeps the kernel from starting the machine's core handler."""
 
 _FIRST_NAMESPACES = syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWPID
-_OTHER_NAMESPACES = (
-    syscalls.CLONE_NEWNET | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP
-)
+_OTHER_NAMESPACES = syscalls.CLONE_NEWNET | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP
 """All but the mount namespace, which is a copy of what the shim has mounted."""
 _MAPPED, _MOUNTED = b"i", b"m"
 """What the shim tells PID 1 through the gate."""

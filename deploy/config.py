@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,10 @@ APP_DIR = Path(__file__).resolve().parent.parent
 CONSOLE_USER = "sandbox-console"
 SANDBOXD_USER = "sandboxd"
 """Two users, so that whoever breaks into the console has neither sandboxd's database nor the sockets below it."""
+
+CAP_CHOWN, CAP_SETGID, CAP_SETUID = 0, 6, 7
+NORMAL_IDS = 1000
+"""Below these lie a system's own users, which `make up` adds two to."""
 
 SETTINGS = {
     "CONSOLE_PORT": "Port of the web console on CONSOLE_HOST (8000).",
@@ -85,10 +89,19 @@ def load(environment: dict[str, str] | None = None) -> Config:
     )
 
 
+def acts_as_root() -> bool:
+    """Whether this process may become other users and give them files; user 0 of a rootless container may not."""
+    status = Path("/proc/self/status").read_text()
+    capabilities = int(re.search(r"^CapEff:\s+([0-9a-f]+)", status, re.MULTILINE)[1], 16)  # type: ignore[index]
+    needed = (1 << CAP_CHOWN) | (1 << CAP_SETGID) | (1 << CAP_SETUID)
+    mapped = sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text().splitlines())
+    return os.geteuid() == 0 and capabilities & needed == needed and mapped > NORMAL_IDS
+
+
 def default_run_dir(state_dir: Path, env: dict[str, str]) -> Path:
     """A short folder of its own for each state folder: a unix socket's path may have 107 bytes at most."""
     name = hashlib.sha256(os.fsencode(os.path.realpath(state_dir))).hexdigest()[:8]
-    if os.geteuid() == 0:
+    if acts_as_root():
         return Path("/run/sandbox-console") / name
     return Path(env.get("XDG_RUNTIME_DIR") or "/tmp") / f"sandbox-console-{os.geteuid()}" / name  # noqa: S108
 
@@ -98,9 +111,3 @@ def _port(env: dict[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
         raise ConfigurationError(f"{name}={text!r} is no port; give a number from 1 to 65535.")
     return int(text)
-
-
-def main_guard(error: ConfigurationError) -> int:
-    """Print a configuration error as one line and return the exit code."""
-    print(f"up: {error}", file=sys.stderr)
-    return 2

@@ -11,7 +11,7 @@ import stat
 import subprocess
 from typing import IO, TYPE_CHECKING
 
-from deploy.config import Config, ConfigurationError
+from deploy.config import Config, ConfigurationError, acts_as_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ def check_ports(config: Config) -> None:
 
 def service_user(name: str) -> pwd.struct_passwd:
     """The unprivileged user that a service runs as, made if missing; the caller itself where it is not root."""
-    if os.geteuid() != 0:
+    if not acts_as_root():
         return pwd.getpwuid(os.geteuid())
     try:
         return pwd.getpwnam(name)
@@ -94,9 +94,9 @@ def make_folder(path: Path, owner: pwd.struct_passwd, mode: int) -> None:
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode):
             raise ConfigurationError(f"{path} is in the way: a folder is needed there; move it away.")
-        if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (owner.pw_uid, owner.pw_gid):
+        if acts_as_root() and (found.st_uid, found.st_gid) != (owner.pw_uid, owner.pw_gid):
             shutil.chown(path, owner.pw_uid, owner.pw_gid)
-        elif found.st_uid != os.geteuid() and os.geteuid() != 0:
+        elif not acts_as_root() and found.st_uid != os.geteuid():
             raise ConfigurationError(
                 f"{path} belongs to user {found.st_uid}, not to you; remove it or set RUN_DIR or STATE_DIR."
             )

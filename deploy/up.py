@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deploy import preflight
-from deploy.config import APP_DIR, CONSOLE_USER, SANDBOXD_USER, Config, ConfigurationError, load
+from deploy.config import (
+    APP_DIR,
+    CONSOLE_USER,
+    SANDBOXD_USER,
+    Config,
+    ConfigurationError,
+    acts_as_root,
+    load,
+)
 from deploy.service import Service, copy_lines, log, until
 from deploy.view import View, make_view
 
@@ -49,7 +57,7 @@ def prepare(config: Config) -> Installation:
     """Make folders and users. Raises ``ConfigurationError``."""
     sandboxd_user = preflight.service_user(SANDBOXD_USER)
     console_user = preflight.service_user(CONSOLE_USER)
-    own = preflight.service_user("root") if os.geteuid() == 0 else sandboxd_user
+    own = preflight.service_user("root") if acts_as_root() else sandboxd_user
     preflight.make_folder(config.run_dir.parent, own, 0o755)
     preflight.make_folder(config.run_dir, own, 0o755)
     preflight.make_folder(config.state_dir / "host", own, 0o700)

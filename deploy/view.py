@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.config import APP_DIR, Config, ConfigurationError
+from deploy.config import APP_DIR, Config, ConfigurationError, acts_as_root
 from deploy.preflight import make_folder
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class View:
 
     def wrap(self, *program: str) -> list[str]:
         """The command line that runs ``program`` in this view."""
-        if os.geteuid() != 0:
+        if not acts_as_root():
             return list(program)
         return [sys.executable, "-I", "-S", str(DROP), self.user.pw_name, *self.binds, "--", *program]
 
@@ -43,7 +42,7 @@ def make_view(config: Config, name: str, user: pwd.struct_passwd) -> View:
     """Prepare the state folder ``name`` and the service's way to it. Raises ``ConfigurationError``."""
     state = config.state_dir / name
     make_folder(state, user, 0o700)
-    if os.geteuid() != 0:
+    if not acts_as_root():
         return View(user, APP_DIR, state)
     mounted = _mounted_view(config, name, user, state)
     if mounted is not None:

@@ -56,8 +56,8 @@ def attempt(action: Callable[[], None]) -> str | None:
         words = os.read(words_read, MAX_WORDS) if ready else b"it did not finish in time"
     finally:
         os.close(words_read)
-        if not ready:
-            os.kill(pid, signal.SIGKILL)
+        # It has said what it has to say, or never will.
+        os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     return words.decode(errors="replace") if words != b"ok" else None
 
@@ -256,11 +256,11 @@ def _show_through_ids(paths: tuple[str, ...], attributes: int) -> None:
     entered_read, entered_write = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
-        syscalls.unshare(syscalls.CLONE_NEWUSER)
-        os.write(entered_write, b"u")
-        signal.pause()
-    os.read(entered_read, 1)
+        _hold_namespace(entered_write)
+    os.close(entered_write)
     try:
+        if not os.read(entered_read, 1):
+            raise OSError("user namespaces are refused")
         userns.write_maps(pid, ranges.ids_of(0))
         namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
         for path in paths:
@@ -268,6 +268,16 @@ def _show_through_ids(paths: tuple[str, ...], attributes: int) -> None:
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def _hold_namespace(entered: int) -> NoReturn:
+    """Enter a user namespace, say so, and stay until killed; end without a word where it is refused."""
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        os.write(entered, b"u")
+        signal.pause()
+    finally:
+        os._exit(1)
 
 
 def _try_sandbox(settings: Settings, means: Means) -> None:

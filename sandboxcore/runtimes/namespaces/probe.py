@@ -310,7 +310,10 @@ def _try_sandbox(settings: Settings, means: Means) -> None:
             os.waitpid(start_removal(folder, plan.ids), 0)
 
 
-_USER_NAMESPACES = f"unshare {syscalls.CLONE_NEWUSER:#x}"
+_USER_NAMESPACES = (
+    f"unshare {syscalls.CLONE_NEWUSER:#x}",
+    f"clone {syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWPID:#x}",
+)
 
 
 def explain(failure: str) -> Missing:

@@ -18,6 +18,7 @@ UNSHARE = f"[Errno 1] unshare {syscalls.CLONE_NEWUSER:#x}"
 @pytest.mark.parametrize(
     ("failure", "remedy"),
     [
+        ("[Errno 28] clone 0x30000000: No space left on device", "user.max_user_namespaces"),
         (f"[Errno 28] unshare {syscalls.CLONE_NEWUSER:#x}: No space left on device", "user.max_user_namespaces"),
         (f"{UNSHARE}: Operation not permitted", "kernel.unprivileged_userns_clone=1"),
         ("[Errno 1] mount proc on /x/proc: Operation not permitted", "systempaths=unconfined"),

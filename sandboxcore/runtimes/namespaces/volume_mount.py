@@ -30,7 +30,7 @@ def attach(image: Path, place: Path) -> int:
     Raises ``VolumeError``, ``OSError``.
     """
     with volume_image.locked(image) as backing:
-        device, path = loop.find(backing, image.name) or loop.attach(backing)
+        device, path = loop.find(backing, image.name) or _bind(image)
         try:
             _mount(path, place)
         finally:
@@ -39,6 +39,15 @@ def attach(image: Path, place: Path) -> int:
         return syscalls.clone_mount(str(place))
     finally:
         syscalls.unmount(place)
+
+
+def _bind(image: Path) -> tuple[int, str]:
+    # Opened anew: the device keeps what it is given open, and with it would keep the lock.
+    file = os.open(image, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return loop.attach(file)
+    finally:
+        os.close(file)
 
 
 def _mount(device: str, place: Path) -> None:

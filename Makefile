@@ -36,6 +36,11 @@ bench:
 	@deploy/bootstrap dev
 	$(BIN)/python -m bench
 
+# Every page, light, dark and phone, into docs/images/.
+screenshots:
+	@deploy/bootstrap dev
+	$(BIN)/python -m tools.screenshots
+
 # Anew from pyproject.toml; needs pip-tools.
 locks:
 	deploy/locks

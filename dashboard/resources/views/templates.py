@@ -46,19 +46,16 @@ async def template_list(request: HttpRequest, access: Access) -> HttpResponse:
 @require("template.create")
 async def template_new(request: HttpRequest, access: Access) -> HttpResponse:
     """Make a template."""
-    form = TemplateForm(request.POST or None, initial=DEFAULTS)
+    server = await server_state(access.team, access.user)
+    images = server.capabilities.images if server.capabilities else ()
+    form = TemplateForm(request.POST or None, initial=DEFAULTS | {"image": next(iter(images), "")})
     if request.method == "POST" and form.is_valid():
         made = await attempt(actions.create_template(access=access, **form.cleaned_data))
         if not isinstance(made, Problem):
             messages.success(request, f"The template {made.name} was made.")
             return redirect("template_list", team=access.team.slug)
         form.show(made)
-    server = await server_state(access.team, access.user)
-    context = {
-        "section": "templates",
-        "form": form,
-        "images": server.capabilities.images if server.capabilities else (),
-    }
+    context = {"section": "templates", "form": form, "images": images}
     status = 422 if form.errors else 200
     return await answer(request, access, "resources/template_new.html", context, status=status)
 

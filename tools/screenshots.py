@@ -1,0 +1,112 @@
+"""`make screenshots`: pictures of every page, light, dark and as wide as a phone, into docs/images/.
+
+Starts an installation of its own, fills it with what a small team would have, and looks at it with Chromium.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.async_api import async_playwright
+
+from sandboxcore import SandboxClient
+from tests.e2e.terminal_page import CHROMIUM, TerminalPage
+from tests.stack import Stack
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page, ViewportSize
+
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+PAGES = {
+    "overview": "",
+    "sandboxes": "sandboxes/",
+    "sandbox-new": "sandboxes/new",
+    "sandbox": "sandboxes/web-scraper/",
+    "sandbox-settings": "sandboxes/web-scraper/settings",
+    "templates": "templates/",
+    "template-new": "templates/new",
+    "activity": "activity/",
+    "team": "team/",
+}
+LOOKS: dict[str, tuple[str, ViewportSize]] = {
+    "light": ("light", {"width": 1280, "height": 800}),
+    "dark": ("dark", {"width": 1280, "height": 800}),
+    "phone": ("light", {"width": 360, "height": 740}),
+}
+TYPED = (
+    "python3 -c 'print(2+2)'",
+    "ls --color=always /",
+    "seq 5 | awk '{ s += $1; printf \"%d %d\\n\", $1, s }'",
+)
+
+
+def fill(stack: Stack) -> None:
+    """Make templates and sandboxes to look at."""
+    with SandboxClient(api_endpoint=stack.api_endpoint, api_key=stack.api_key) as client:
+        client.create_template("python", "host", cpu="1", memory="1Gi")
+        client.create_template("build-and-test", "host", cpu="2", memory="4Gi")
+        for name, template in (
+            ("web-scraper", "python"),
+            ("report-2026-11", "python"),
+            ("ci-main", "build-and-test"),
+            ("agent-7f3a", "python"),
+        ):
+            client.create_sandbox(template, name=name)
+
+
+async def look(browser: Browser, stack: Stack, name: str, scheme: str, size: ViewportSize) -> None:
+    """Take every page's picture in one look."""
+    context = await browser.new_context(color_scheme=scheme, viewport=size)  # type: ignore[arg-type]
+    page = await context.new_page()
+    await page.goto(stack.console_url)
+    await picture(page, f"sign-in-{name}")
+    person = TerminalPage(page, stack)
+    await person.sign_in()
+    for title, path in PAGES.items():
+        await page.goto(f"{stack.console_url}/t/{person.team}/{path}")
+        await page.wait_for_load_state("networkidle")
+        await picture(page, f"{title}-{name}")
+    await person.open("web-scraper")
+    if name == "light":
+        for number, line in enumerate(TYPED, start=2):
+            await person.run(line)
+            await person.until(lambda lines, number=number: sum(row.startswith("root@") for row in lines) >= number)
+    await person.until(lambda lines: "5 15" in lines)
+    await picture(page, f"terminal-{name}")
+    await context.close()
+
+
+async def picture(page: Page, name: str) -> None:
+    """Save what the page shows."""
+    await page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
+
+
+async def take(stack: Stack) -> None:
+    """All looks, one after the other: the first one types what the others show."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        for name, (scheme, size) in LOOKS.items():
+            await look(browser, stack, name, scheme, size)
+        await browser.close()
+
+
+def main() -> int:
+    """Entry point."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    stack = Stack.new()
+    try:
+        stack.start()
+        fill(stack)
+        asyncio.run(take(stack))
+    finally:
+        stack.down()
+        shutil.rmtree(stack.state_dir, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

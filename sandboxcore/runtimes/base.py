@@ -137,6 +137,8 @@ class Capabilities:
     """Image names that can be used at once; registries are not listed."""
     notes: tuple[str, ...] = ()
     """One sentence for each thing that is not enforced, with what would mend it."""
+    storage_class: str | None = None
+    """What its volumes are, where it has them."""
 
 
 class Runtime(Protocol):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from sandboxcore.server.api import boxes, dataplane, failures, pools, status, templates
+from sandboxcore.server.api import boxes, dataplane, failures, pools, status, templates, volumes
 from sandboxcore.server.api.common import PREFIX
 from sandboxcore.server.api.docs import mount_docs
 from sandboxcore.server.core import Core, build_core
@@ -42,7 +42,7 @@ def create_app(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
     )
     app.state.core = core
     # Routes are tried in order: what is called most comes first.
-    for router in (boxes.router, dataplane.router, templates.router, pools.router):
+    for router in (boxes.router, dataplane.router, templates.router, volumes.router, pools.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(status.router)
     mount_docs(app)
@@ -69,6 +69,7 @@ async def running(core: Core) -> AsyncIterator[None]:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
         await core.starter.close()
+        await core.volumes.close()
         await core.activity.write_down(everything=True)
         await core.keys.record_use()
         await core.runtime.close()

@@ -11,6 +11,7 @@ from sandboxcore.server.dataplane.streams import Streams
 from sandboxcore.server.db.engine import Database
 from sandboxcore.server.pools import PoolKeeper
 from sandboxcore.server.runtime import RuntimeHolder
+from sandboxcore.server.services.provisioning import Provisioner
 from sandboxcore.server.services.starting import Starter
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Core:
     keys: KeyRing
     runtime: RuntimeHolder
     starter: Starter
+    volumes: Provisioner
     activity: Activity
     streams: Streams
     pools: PoolKeeper
@@ -45,6 +47,7 @@ def build_core(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
         keys=KeyRing(database),
         runtime=holder,
         starter=starter,
+        volumes=Provisioner(database, holder, patience=settings.destroy_wait),
         activity=activity,
         streams=Streams(settings.max_streams_per_sandbox),
         pools=PoolKeeper(),

@@ -12,7 +12,7 @@ from sandboxcore.runtimes.base import RuntimeUnavailableError
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Sandbox
 from sandboxcore.server.errors import UnavailableError
-from sandboxcore.server.services import sandboxes
+from sandboxcore.server.services import sandboxes, volumes
 
 if TYPE_CHECKING:
     from sandboxcore.runtimes.base import Runtime, RuntimeSandbox
@@ -34,6 +34,7 @@ async def reconcile(core: Core) -> None:
     after = {row[0] for row in await _rows(core)}
     await _mend_rows(core, before, owned)
     await _end_orphans(runtime, owned, after)
+    await _mend_volumes(core)
 
 
 async def _rows(core: Core) -> list[_Row]:
@@ -81,6 +82,22 @@ async def _end_orphans(runtime: Runtime, owned: dict[str, RuntimeSandbox], wante
     for sandbox_id in owned.keys() - wanted:
         log.warning("sandbox %s is in no row of the database; it is ended", sandbox_id)
         await runtime.destroy(sandbox_id)
+
+
+async def _mend_volumes(core: Core) -> None:
+    """Go on with what a server before this one, or a runtime that was away, left half done.
+
+    A volume that no row knows is left alone: what it holds cannot be had back.
+    """
+    for volume in await volumes.unfinished(core.database):
+        if core.volumes.is_working(volume.id):
+            continue
+        if volume.state == "provisioning":
+            core.volumes.make(volume)
+        elif volume.state == "deleting":
+            core.volumes.remove_soon(volume.id)
+        else:
+            core.volumes.grow(volume)
 
 
 async def keep_reconciled(core: Core) -> None:

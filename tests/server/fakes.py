@@ -27,6 +27,11 @@ class FakeRuntime:
         self.start_error: RuntimeUnavailableError | None = None
         self.destroy_error: Exception | None = None
         self.starts = 0
+        self.has_volumes = True
+        self.volumes: dict[str, int] = {}
+        self.may_change_volumes = asyncio.Event()
+        self.may_change_volumes.set()
+        self.volume_error: Exception | None = None
 
     async def start(self) -> None:
         self.starts += 1
@@ -45,8 +50,9 @@ class FakeRuntime:
             pids_limit=True,
             storage_limit=False,
             network="none",
-            volumes=False,
+            volumes=self.has_volumes,
             images=("host",),
+            storage_class="memory" if self.has_volumes else None,
         )
 
     async def create(self, spec: SandboxSpec) -> RuntimeSandbox:
@@ -74,6 +80,23 @@ class FakeRuntime:
 
     async def list_owned(self) -> list[RuntimeSandbox]:
         return list(self.made.values())
+
+    async def create_volume(self, volume_id: str, size_bytes: int) -> None:
+        await self._change_volumes()
+        self.volumes[volume_id] = size_bytes
+
+    async def delete_volume(self, volume_id: str) -> None:
+        await self._change_volumes()
+        self.volumes.pop(volume_id, None)
+
+    async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
+        await self._change_volumes()
+        self.volumes[volume_id] = size_bytes
+
+    async def _change_volumes(self) -> None:
+        await self.may_change_volumes.wait()
+        if self.volume_error is not None:
+            raise self.volume_error
 
     async def usage(self, sandbox_id: str) -> Usage:
         del sandbox_id

@@ -99,6 +99,7 @@ class Findings:
             volumes=self.means.volumes,
             images=(image.NAME,),
             notes=tuple(str(item) for item in self.missing),
+            storage_class="ext4" if self.means.volumes else None,
         )
 
 

@@ -68,6 +68,42 @@ class TemplateIn(Body):
     volume_mounts: Annotated[list[MountIn], Field(max_length=100)] | None = None
 
 
+class VolumeIn(Body):
+    """A volume to make."""
+
+    name: Name
+    size: Quantity
+    wait_for_ready: bool = True
+    timeout: Annotated[float, Field(ge=0, le=3600)] = 60
+
+
+class VolumePatch(Body):
+    """What is to change; what is not given stays."""
+
+    name: Name | None = None
+    size: Quantity | None = None
+
+
+class VolumeOut(Body):
+    """A volume."""
+
+    id: str
+    name: str
+    size: str
+    storage_class: str
+    status: Annotated[str, Field(examples=["provisioning", "ready", "failed"])]
+    status_message: str | None
+    created_at: str
+    updated_at: str
+    created_by: str
+
+
+class VolumesOut(Body):
+    """Every volume of the workspace."""
+
+    volumes: list[VolumeOut]
+
+
 class RenameIn(Body):
     """A new name."""
 
@@ -237,6 +273,7 @@ class CapabilitiesOut(Body):
     storage_limit: bool | None = None
     network: str | None = None
     volumes: bool | None = None
+    storage_class: str | None = None
     images: list[str] | None = None
     notes: list[str] | None = None
 

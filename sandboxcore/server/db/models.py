@@ -77,7 +77,11 @@ class Template(Base):
 
 
 class Volume(Base):
-    """Storage that outlives sandboxes."""
+    """Storage that outlives sandboxes.
+
+    ``state`` goes ``provisioning → ready | failed``, and from each to ``deleting``, whose row the API no longer shows
+    and which vanishes when the runtime has removed the volume.
+    """
 
     __tablename__ = "volumes"
     __table_args__ = (Index("uq_volumes_workspace_id_name", "workspace_id", "name", unique=True),)
@@ -86,7 +90,12 @@ class Volume(Base):
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(NAME)
     size: Mapped[str] = mapped_column(QUANTITY)
+    wanted_size: Mapped[str | None] = mapped_column(QUANTITY)
+    """To which a ready volume is growing, else empty."""
     storage_class: Mapped[str] = mapped_column(String(63))
+    state: Mapped[str] = mapped_column(String(16), server_default="ready")
+    status_message: Mapped[str | None] = mapped_column(Text)
+    """Why it could not be made, where it could not."""
     created_at: Mapped[float] = mapped_column(Double)
     updated_at: Mapped[float] = mapped_column(Double)
     created_by: Mapped[str] = mapped_column(String(200))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sandboxcore.runtimes import mount_paths
 from sandboxcore.server import names, quantity
 from sandboxcore.server.errors import InvalidError
 
@@ -79,8 +80,8 @@ def check_lifetime(seconds: int, settings: Settings, field: str) -> int:
 
 
 def check_mount_path(path: str, *loc: str | int) -> str:
-    """An absolute, plain path that is not the root."""
-    parts = path.split("/")[1:]
-    if not path.startswith("/") or any(part in ("", ".", "..") for part in parts) or not path.isprintable():
-        raise InvalidError(loc, "a mount path is absolute and plain, like /data")
+    """A path at which a volume may appear."""
+    refused = mount_paths.refusal(path)
+    if refused is not None:
+        raise InvalidError(loc, refused)
     return path

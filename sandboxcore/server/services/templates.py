@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sandboxcore.server.db.engine import Database
 
 WITH_MOUNTS = selectinload(Template.mounts).joinedload(TemplateMount.volume)
-MAX_MOUNTS = 32
+MAX_MOUNTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +145,13 @@ async def _mounts(session: AsyncSession, caller: Caller, wanted: Sequence[Wanted
 async def _mount(session: AsyncSession, caller: Caller, position: int, wanted: WantedMount) -> TemplateMount:
     loc = ("body", "volume_mounts", position)
     check_mount_path(wanted.mount_path, *loc, "mount_path")
-    volume = await session.scalar(
-        select(Volume).where(Volume.workspace_id == caller.workspace_id, Volume.name == wanted.volume_name)
-    )
+    named = select(Volume).where(Volume.workspace_id == caller.workspace_id, Volume.name == wanted.volume_name)
+    # Locked against being deleted at the same moment; SQLite has one writer anyway.
+    volume = await session.scalar(named.with_for_update(read=True))
     if volume is None:
         raise InvalidError((*loc, "volume_name"), f"there is no volume '{wanted.volume_name[:80]}'")
+    if volume.state != "ready":
+        raise InvalidError((*loc, "volume_name"), f"volume '{volume.name}' is {volume.state}, not ready")
     return TemplateMount(position=position, volume=volume, mount_path=wanted.mount_path)
 
 

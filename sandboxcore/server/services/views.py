@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from sandboxcore.server.activity import Activity
-    from sandboxcore.server.db.models import Sandbox, Template
+    from sandboxcore.server.db.models import Sandbox, Template, Volume
 
 
 def template_view(template: Template) -> dict[str, Any]:
@@ -27,6 +27,21 @@ def template_view(template: Template) -> dict[str, Any]:
         "created_at": iso(template.created_at),
         "updated_at": iso(template.updated_at),
         "created_by": template.created_by,
+    }
+
+
+def volume_view(volume: Volume) -> dict[str, Any]:
+    """A volume."""
+    return {
+        "id": volume.id,
+        "name": volume.name,
+        "size": volume.size,
+        "storage_class": volume.storage_class,
+        "status": volume.state,
+        "status_message": volume.status_message,
+        "created_at": iso(volume.created_at),
+        "updated_at": iso(volume.updated_at),
+        "created_by": volume.created_by,
     }
 
 

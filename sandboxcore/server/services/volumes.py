@@ -1,0 +1,191 @@
+"""Volumes as the database holds them: what is wanted, and how far it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, or_, select, update
+
+from sandboxcore.server.clock import now
+from sandboxcore.server.db.models import Template, TemplateMount, Volume
+from sandboxcore.server.errors import ApiError, ConflictError, NotFoundError
+from sandboxcore.server.names import is_id, new_id
+from sandboxcore.server.quantity import parse_bytes
+from sandboxcore.server.services._conflicts import name_taken, unique_name
+from sandboxcore.server.services.limits import check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from sandboxcore.server.auth import Caller
+    from sandboxcore.server.db.engine import Database
+
+GONE_MARK = "~"
+"""Begins the name of a volume that is being deleted, which no name that a person gives can."""
+
+
+class ResizeRefusedError(ApiError):
+    """The volume cannot have that size, or not now."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, "VolumeResize", message)
+
+
+async def create_volume(database: Database, *, actor: Caller, name: str, size: str, storage_class: str) -> Volume:
+    """A new volume in state ``provisioning``. Raises ``ConflictError`` (name taken) or ``InvalidError``."""
+    moment = now()
+    volume = Volume(
+        id=new_id(),
+        workspace_id=actor.workspace_id,
+        name=check_name(name),
+        size=size,
+        storage_class=storage_class,
+        state="provisioning",
+        created_at=moment,
+        updated_at=moment,
+        created_by=actor.actor,
+    )
+    with unique_name("volume", name):
+        async with database.write() as session:
+            session.add(volume)
+    return volume
+
+
+async def list_volumes(database: Database, *, caller: Caller) -> Sequence[Volume]:
+    """Every volume of the workspace, oldest first."""
+    query = select(Volume).where(Volume.workspace_id == caller.workspace_id, Volume.state != "deleting")
+    async with database.read() as session:
+        return (await session.scalars(query.order_by(Volume.created_at, Volume.id))).all()
+
+
+async def get_volume(database: Database, *, caller: Caller, name: str) -> Volume:
+    """The volume of this name or identifier. Raises ``NotFoundError``."""
+    async with database.read() as session:
+        return await _find(session, caller, name)
+
+
+async def want_size(database: Database, *, actor: Caller, name: str, new_name: str | None, size: str) -> Volume | None:
+    """Record that a volume is to grow: the volume, or None where it has that size already.
+
+    ``new_name`` is only looked at, so that a name that is taken fails before the volume grows.
+    Raises ``NotFoundError``, ``ConflictError`` (name taken) or ``ResizeRefusedError``.
+    """
+    async with database.write() as session:
+        volume = await _find(session, actor, name)
+        await _check_free(session, volume, new_name)
+        now_bytes, wanted_bytes = parse_bytes(volume.size), parse_bytes(size)
+        if wanted_bytes < now_bytes:
+            raise ResizeRefusedError(f"volume '{volume.name}' has {volume.size}; a volume only grows")
+        if volume.state != "ready":
+            raise ResizeRefusedError(f"volume '{volume.name}' is {volume.state}; it can grow when it is ready")
+        if wanted_bytes == now_bytes:
+            return None
+        if volume.wanted_size is not None and parse_bytes(volume.wanted_size) != wanted_bytes:
+            raise ResizeRefusedError(f"volume '{volume.name}' is growing to {volume.wanted_size} just now")
+        volume.wanted_size = size
+    return volume
+
+
+async def rename_volume(database: Database, *, actor: Caller, name: str, new_name: str) -> Volume:
+    """Give a volume another name. Raises ``NotFoundError``, ``ConflictError`` or ``InvalidError``."""
+    check_name(new_name)
+    with unique_name("volume", new_name):
+        async with database.write() as session:
+            volume = await _find(session, actor, name)
+            volume.name = new_name
+            volume.updated_at = now()
+    return volume
+
+
+async def want_gone(database: Database, *, actor: Caller, name: str) -> str:
+    """Mark a volume ``deleting``, which frees its name; its identifier. Raises ``NotFoundError``, ``ConflictError``."""
+    async with database.write() as session:
+        volume = await _find(session, actor, name, locked=True)
+        users = await _templates(session, volume.id)
+        if users:
+            raise ConflictError("InUse", f"volume '{volume.name}' is in use by {users}; delete those first")
+        await _mark_deleting(session, volume.id)
+    return volume.id
+
+
+async def want_gone_by_system(database: Database, *, actor: str, volume_id: str) -> None:
+    """Mark a volume ``deleting`` whose creator was told that there is none; one that is ready by now stays."""
+    del actor
+    async with database.write() as session:
+        await _mark_deleting(session, volume_id, Volume.state.in_(("provisioning", "failed")))
+
+
+async def mark_ready(database: Database, *, actor: str, volume_id: str) -> None:
+    """Record that a volume has been made."""
+    del actor
+    await _change(database, volume_id, "provisioning", {"state": "ready"})
+
+
+async def mark_failed(database: Database, *, actor: str, volume_id: str, message: str) -> None:
+    """Record that a volume could not be made."""
+    del actor
+    await _change(database, volume_id, "provisioning", {"state": "failed", "status_message": message})
+
+
+async def settle_size(database: Database, *, actor: str, volume_id: str, size: str | None) -> None:
+    """Record that a volume has grown to ``size``, or None: that it has not and is not wanted to any more."""
+    del actor
+    await _change(database, volume_id, "ready", {"wanted_size": None} | ({"size": size} if size else {}))
+
+
+async def forget(database: Database, *, actor: str, volume_id: str) -> None:
+    """Remove the row of a volume that the runtime has removed."""
+    del actor
+    async with database.write() as session:
+        await session.execute(delete(Volume).where(Volume.id == volume_id, Volume.state == "deleting"))
+
+
+async def unfinished(database: Database) -> Sequence[Volume]:
+    """Every volume of every workspace that is not yet as it is wanted."""
+    growing = (Volume.state == "ready") & Volume.wanted_size.is_not(None)
+    async with database.read() as session:
+        return (
+            await session.scalars(select(Volume).where(or_(Volume.state.in_(("provisioning", "deleting")), growing)))
+        ).all()
+
+
+async def _change(database: Database, volume_id: str, state: str, values: dict[str, str | None]) -> None:
+    query = update(Volume).where(Volume.id == volume_id, Volume.state == state)
+    async with database.write() as session:
+        await session.execute(query.values({**values, "updated_at": now()}))
+
+
+async def _mark_deleting(session: AsyncSession, volume_id: str, *conditions: ColumnElement[bool]) -> None:
+    values = {"state": "deleting", "name": GONE_MARK + volume_id, "updated_at": now()}
+    await session.execute(update(Volume).where(Volume.id == volume_id, *conditions).values(values))
+
+
+async def _check_free(session: AsyncSession, volume: Volume, new_name: str | None) -> None:
+    if new_name is None:
+        return
+    check_name(new_name)
+    other = select(Volume.id).where(
+        Volume.workspace_id == volume.workspace_id, Volume.name == new_name, Volume.id != volume.id
+    )
+    if await session.scalar(other) is not None:
+        raise name_taken("volume", new_name)
+
+
+async def _templates(session: AsyncSession, volume_id: str) -> str:
+    """A few of the templates that mount a volume, in words; empty where none does."""
+    query = select(Template.name).join(TemplateMount).where(TemplateMount.volume_id == volume_id).distinct().limit(4)
+    named = [f"template '{name}'" for name in await session.scalars(query)]
+    return ", ".join(named[:3]) + (" and others" if len(named) > 3 else "")
+
+
+async def _find(session: AsyncSession, caller: Caller, name: str, *, locked: bool = False) -> Volume:
+    condition = or_(Volume.name == name, Volume.id == name) if is_id(name) else Volume.name == name
+    query = select(Volume).where(Volume.workspace_id == caller.workspace_id, condition, Volume.state != "deleting")
+    # Against a template that comes to mount it at the same moment; SQLite has one writer anyway.
+    volume: Volume | None = await session.scalar(query.with_for_update() if locked else query)
+    if volume is None:
+        raise NotFoundError("volume", name)
+    return volume

@@ -14,9 +14,7 @@ import pytest
 from sandboxcore import (
     AsyncSandboxClient,
     ResourceAlreadyExistsError,
-    ResourceNotFoundError,
     Sandbox,
-    SandboxAPIError,
     SandboxClient,
 )
 from sandboxcore.client import AsyncSandbox
@@ -34,8 +32,6 @@ mkdir -p {TOOLS} && ln -sf "$(command -v python3)" {TOOLS}/python && mkdir -p /a
 printf 'build:\\n\\t@echo compiling\\n\\t@echo a warning >&2\\n\\t@echo done\\n' > Makefile
 printf 'import time\\nprint("Ready", flush=True)\\ntime.sleep(3600)\\n' > server.py
 """
-NOT_YET = {"Volumes": "list_volumes", "Pools": "list_pools"}
-"""Sections whose part of the API a server may still lack, and the method that tells."""
 
 
 def examples() -> list[Any]:
@@ -106,15 +102,12 @@ def world(stack: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxClient
             for template in client.list_templates():
                 if template.name not in before[1]:
                     client.delete_template(template.name)
+            for volume in client.list_volumes():
+                client.delete_volume(volume.name)
 
 
 @pytest.mark.parametrize(("heading", "code"), examples())
-async def test_the_example_runs(
-    heading: str, code: str, world: SandboxClient, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    if heading in NOT_YET and lacks(world, NOT_YET[heading]):
-        errors = (SandboxAPIError, ResourceNotFoundError)
-        request.applymarker(pytest.mark.xfail(strict=True, raises=errors, reason=f"no {heading.lower()} yet"))
+async def test_the_example_runs(heading: str, code: str, world: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
     if heading == "Asynchronous Python":
         world.delete_template("async-python")  # which the example makes
     pause = time.sleep
@@ -128,15 +121,6 @@ async def test_the_example_runs(
             await running
         if "main" in names:
             await names["main"]()
-
-
-def lacks(client: SandboxClient, method: str) -> bool:
-    """Whether the server does not have this part of the API."""
-    try:
-        getattr(client, method)()
-    except SandboxAPIError:
-        return True
-    return False
 
 
 def test_the_page_has_examples_of_everything() -> None:

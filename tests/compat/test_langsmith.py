@@ -163,3 +163,31 @@ async def test_async(stack: Stack) -> None:
             assert text == "1\n2\n3\n"
             assert (await handle.result).success
         await client.delete_template(name)
+
+
+def test_volumes(client: langsmith.SandboxClient) -> None:
+    """The seed's section on volumes, its refusals as the client names them."""
+    name = f"data-{uuid4().hex[:8]}"
+    volume = client.create_volume(name=name, size="64Mi")
+    assert (volume.name, volume.size, volume.storage_class) == (name, "64Mi", "ext4")
+    with pytest.raises(langsmith.SandboxClientError, match="already"):
+        client.create_volume(name=name, size="64Mi")
+    mount = langsmith.VolumeMountSpec(volume_name=name, mount_path="/data")
+    template = client.create_template(name=f"{name}-t", image="host", volume_mounts=[mount])
+    with client.sandbox(template_name=template.name) as sb:
+        sb.write("/data/state.txt", "persistent data")
+        with pytest.raises(langsmith.ResourceInUseError):
+            client.delete_volume(name)
+        with pytest.raises(langsmith.ValidationError, match="mounted"):
+            client.update_volume(name, size="128Mi")
+    with pytest.raises(langsmith.ValidationError, match="only grows"):
+        client.update_volume(name, size="32Mi")
+    assert client.update_volume(name, size="128Mi").size == "128Mi"
+    assert client.update_volume(name, new_name=f"{name}-b").name == f"{name}-b"
+    assert f"{name}-b" in [each.name for each in client.list_volumes()]
+    with client.sandbox(template_name=template.name) as sb:
+        assert sb.read("/data/state.txt") == b"persistent data"
+    client.delete_template(template.name)
+    client.delete_volume(f"{name}-b")
+    with pytest.raises(langsmith.ResourceNotFoundError):
+        client.get_volume(f"{name}-b")

@@ -236,7 +236,7 @@ def _owned_lower(tree: ImageTree, missing: list[Missing]) -> bool:
 def _volumes(settings: Settings, kind: LayerKind, missing: list[Missing]) -> bool:
     """Whether volumes work: what lacks for loop devices has been said with the layer's kind."""
     if kind != "loop":
-        missing.append(Missing("There are no volumes.", "They need root and loop devices."))
+        missing.append(Missing("There are no volumes.", "Start the host as root, with loop devices, to have them."))
         return False
     failure = attempt(lambda: _try_volume(settings))
     if failure is not None:

@@ -7,6 +7,7 @@ nor PID 1 has the machine's file systems below it. All of it vanishes with the t
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandboxcore.runtimes.namespaces import syscalls, volume_image, volume_mount
@@ -15,11 +16,11 @@ from sandboxcore.runtimes.namespaces.rootfs import Layout
 from sandboxcore.runtimes.namespaces.syscalls import MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_NOSUID
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sandboxcore.runtimes.namespaces.plan import Plan
 
-_FOLDERS = ("image", "usr", "layer", "devices", "proc", "sys", "merged", "volumes")
+_VOLUMES = "/volumes"
+"""A folder of it for each volume, by number."""
+_FOLDERS = ("image", "usr", "layer", "devices", "proc", "sys", "merged", _VOLUMES[1:])
 _BORROWED = ("devices", "proc", "sys")
 """Parts of the machine that PID 1 needs while it mounts its own, and that the shim lets go of afterwards."""
 STAGED = Layout("/image", "/usr", "/layer", "/devices", {}, "/merged")
@@ -72,7 +73,7 @@ def mount_image(plan: Plan, user_namespace: int) -> None:
 def mount_volumes(plan: Plan, user_namespace: int) -> None:
     """Show the volumes, their owners as the sandbox's: on disk its root is user 0, whichever sandbox it was."""
     for number, mount in enumerate(plan.spec.mounts):
-        place = plan.stage / "volumes" / str(number)
+        place = plan.stage / _VOLUMES[1:] / str(number)
         place.mkdir(mode=0o755)
         descriptor = volume_mount.attach(volume_image.path_of(plan.volumes, mount.volume_id), place)
         try:
@@ -91,13 +92,15 @@ def return_borrowed() -> None:
     """Unmount what PID 1 no longer needs."""
     for name in _BORROWED:
         syscalls.unmount(f"/{name}")
+    for place in Path(_VOLUMES).iterdir():
+        syscalls.unmount(place)
 
 
 def layout_of(plan: Plan) -> Layout:
     """Where PID 1 finds the parts."""
     if plan.privileged:
         links = {name: f"/{name}" for name in plan.image.links}
-        volumes = tuple((mount.path, f"/volumes/{number}") for number, mount in enumerate(plan.spec.mounts))
+        volumes = tuple((mount.path, f"{_VOLUMES}/{number}") for number, mount in enumerate(plan.spec.mounts))
         return Layout(STAGED.image, STAGED.usr, STAGED.layer, STAGED.devices, links, STAGED.merged, volumes)
     return Layout(
         image=str(plan.image.tree),

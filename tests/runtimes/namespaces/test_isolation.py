@@ -75,7 +75,7 @@ async def test_the_shim_has_no_privileges_and_no_file_systems(box: Box) -> None:
     assert status["Groups"] == ""
     assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")} == {0}
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
-    assert _names(shim / "root") <= {"image", "usr", "layer", "merged", "devices", "proc", "sys"}
+    assert _names(shim / "root") <= {"image", "usr", "layer", "merged", "devices", "proc", "sys", "volumes"}
     assert _names(shim / "root/proc") == set()
     assert _names(shim / "root/devices") == set()
     assert (shim / "environ").read_bytes().strip(b"\0") == b""

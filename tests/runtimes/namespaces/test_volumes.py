@@ -61,6 +61,21 @@ def devices(host: Host, volume_id: str) -> int:
     return sum(volume_id in name for name in host.loop_devices())
 
 
+def holders(volume_id: str) -> set[str]:
+    """Names of the processes in whose mount namespaces the volume is mounted, commands aside."""
+    number = next(
+        path.parts[3] for path in Path("/sys/block").glob("loop*/loop/backing_file") if volume_id in path.read_text()
+    )
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"/dev/{number} " in (process / "mountinfo").read_text():
+                found.add((process / "comm").read_text().strip())
+        except OSError:
+            continue
+    return found
+
+
 async def test_it_works(runtime: NamespacesRuntime, shared_host: Host, volume: str) -> None:
     assert runtime.capabilities().volumes
     first = await start(runtime, shared_host, (volume, "/data"))
@@ -68,6 +83,7 @@ async def test_it_works(runtime: NamespacesRuntime, shared_host: Host, volume: s
     assert kind == "ext4"
     assert {"rw", "nosuid", "nodev", "idmapped"} <= set(options.split(","))
     assert await first.output("stat -c '%u:%g %a' /data") == "0:0 755\n"
+    assert holders(volume) == {"init"}
     await first.output("echo kept >/data/file; mkdir /data/mine; chown 1000:2000 /data/mine; ln -s file /data/link")
     await runtime.destroy(first.sandbox.id)
     second = await start(runtime, shared_host, (volume, "/other/place"))

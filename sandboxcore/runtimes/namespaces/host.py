@@ -42,7 +42,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from sandboxcore.runtimes.namespaces import connections, probe, settings, syscalls
+from sandboxcore.runtimes.namespaces import connections, probe, settings, shim_process, syscalls
 from sandboxcore.runtimes.namespaces.events import Events
 from sandboxcore.runtimes.namespaces.operations import Operations
 from sandboxcore.runtimes.namespaces.records import Records
@@ -92,6 +92,7 @@ def prepare_process() -> None:
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    shim_process.rehearse()
     gc.collect()
     gc.freeze()
 

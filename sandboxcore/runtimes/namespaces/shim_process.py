@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,8 +22,6 @@ from sandboxcore.runtimes.namespaces.spawner import NamespaceSpawner
 from sandboxcore.shim.server import listen, serve
 
 if TYPE_CHECKING:
-    import socket
-
     from sandboxcore.runtimes.namespaces.launch import Launched
     from sandboxcore.runtimes.namespaces.plan import Plan
 
@@ -33,6 +32,23 @@ MAX_WORDS = 4096
 """Bytes of the one message to the host."""
 LOG_BYTES = 1 << 20
 OPEN_FILES = 16384
+REHEARSALS = 12
+"""Python rewrites a function for speed when it is called for the eighth time."""
+
+
+def rehearse() -> None:
+    """Run the shim's event loop on nothing; the host calls this before its first fork.
+
+    What Python changes in memory when code runs for the first times is then changed once, and shared by all shims.
+    """
+    for _ in range(REHEARSALS):
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("")
+        listener.listen()
+        listener.setblocking(False)
+        asyncio.run(_serve(ours, listener, 0, 0))
 
 
 def run(plan: Plan, host: socket.socket, host_pid: int, kept: list[int]) -> NoReturn:
@@ -43,16 +59,16 @@ def run(plan: Plan, host: socket.socket, host_pid: int, kept: list[int]) -> NoRe
         listener = _listen(plan)
         launched = _make_sandbox(plan)
         ready = {"init": launched.pid, "start": syscalls.process_start_time(launched.pid)}
-        # PID 1 is mounting its root in a namespace of its own by now.
-        _drop_privileges(plan)
         with asyncio.Runner() as runner:
+            # PID 1 is mounting its root in a namespace of its own by now; unmounting would wait for it, so comes last.
             runner.get_loop()
+            _drop_privileges(plan)
             launch.wait_ready(launched)
             _tell(host, {"ready": ready})
             if host.recv(1) == GO:
                 host.close()
                 _forget_host(plan)
-                runner.run(_serve(plan, launched, listener))
+                runner.run(_serve(launched.channel, listener, plan.socket_uid, plan.spec.resources.pids))
                 code = 0
     except (OSError, launch.LaunchError) as error:
         _tell(host, {"error": str(error), "errno": getattr(error, "errno", None)})
@@ -126,9 +142,8 @@ def _forget_host(plan: Plan) -> None:
     gc.freeze()
 
 
-async def _serve(plan: Plan, launched: Launched, listener: socket.socket) -> None:
-    spawner = NamespaceSpawner(launched.channel, plan.spec.resources.pids)
-    await serve(spawner, "", listener=listener, allowed_uids={plan.socket_uid, 0})
+async def _serve(channel: socket.socket, listener: socket.socket, uid: int, pids: int) -> None:
+    await serve(NamespaceSpawner(channel, pids), "", listener=listener, allowed_uids={uid, 0})
 
 
 def _tell(host: socket.socket, message: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import make_url
+
 from sandboxcore.runtimes.process.driver import ProcessRuntime
 
 START_SECONDS = 30
@@ -136,11 +138,11 @@ def _new_postgres_database() -> str:
     name = f"sandboxd_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-    return POSTGRES_URL.rpartition("/")[0] + "/" + name
+    return make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False)
 
 
 def _drop_postgres_database(url: str) -> None:
     import psycopg
 
     with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
+        connection.execute(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')

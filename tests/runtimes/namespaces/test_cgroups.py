@@ -175,6 +175,15 @@ def test_a_limit_below_the_hosts_own_group(tmp_path: Path) -> None:
     assert list((tmp_path / "own").iterdir()) == []
 
 
+def test_entering_version_1_does_not_wait_for_the_machine(tmp_path: Path) -> None:
+    for name in ("tasks", "cgroup.procs"):
+        (tmp_path / name).touch()
+    doors = cgroups.GroupV1({"memory": tmp_path}).open_doors()
+    cgroups.attach(doors)
+    close_all(doors)
+    assert ((tmp_path / "tasks").read_text(), (tmp_path / "cgroup.procs").read_text()) == ("0", "")
+
+
 @pytest.mark.kernel
 @pytest.mark.skipif(os.geteuid() != 0, reason="control groups of the machine need root")
 def test_groups_of_this_machine() -> None:

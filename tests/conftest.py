@@ -22,4 +22,3 @@ def stack() -> Iterator[Stack]:
     finally:
         stack.down()
         shutil.rmtree(stack.state_dir, ignore_errors=True)
-

@@ -7,7 +7,6 @@ times differ between machines and from one minute to the next.
 from __future__ import annotations
 
 import platform
-import shutil
 import sys
 
 from bench import console, sandboxes
@@ -17,22 +16,16 @@ from tests.stack import Stack
 
 def main() -> int:
     """Measure all."""
-    stack = Stack.new()
-    try:
-        stack.start()
-        with SandboxClient(api_endpoint=stack.api_endpoint, api_key=stack.api_key) as client:
-            print(f"{platform.platform()}, Python {platform.python_version()}\n")
-            sandboxes.prepare(client)
-            floor = sandboxes.floor()
-            print(floor.row())
-            print(sandboxes.create_to_first_output(client).row(floor))
-            print(sandboxes.run_true(client).row(floor))
-            print(console.keystroke_echo(stack, client).row(floor))
-            print(sandboxes.stream(client, stack))
-            print(sandboxes.idle_memory(client, stack))
-    finally:
-        stack.down()
-        shutil.rmtree(stack.state_dir, ignore_errors=True)
+    with Stack.new() as stack, SandboxClient(api_endpoint=stack.api_endpoint, api_key=stack.api_key) as client:
+        print(f"{platform.platform()}, Python {platform.python_version()}\n")
+        sandboxes.prepare(client)
+        floor = sandboxes.floor()
+        print(floor.row())
+        print(sandboxes.create_to_first_output(client).row(floor))
+        print(sandboxes.run_true(client).row(floor))
+        print(console.keystroke_echo(stack, client).row(floor))
+        print(sandboxes.stream(client, stack))
+        print(sandboxes.idle_memory(client, stack))
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +15,5 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The whole product, started as the README says, with the machine's best runtime."""
-    stack = Stack.new()
-    try:
-        yield stack.start()
-    finally:
-        stack.down()
-        shutil.rmtree(stack.state_dir, ignore_errors=True)
+    with Stack.new() as stack:
+        yield stack

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,6 +53,18 @@ class Stack:
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SANDBOX", "CONSOLE_"))}
         return cls(state_dir, {**inherited, **settings, **environment})
+
+    def __enter__(self) -> Stack:
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """End all of it, sandboxes too, and leave no file."""
+        self.down()
+        shutil.rmtree(self.state_dir, ignore_errors=True)
 
     def start(self) -> Stack:
         """Run `make up` and return when it is ready. Fails with its log."""

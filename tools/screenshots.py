@@ -6,7 +6,6 @@ Starts an installation of its own, fills it with what a small team would have, a
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,14 +96,9 @@ async def take(stack: Stack) -> None:
 def main() -> int:
     """Entry point."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    stack = Stack.new()
-    try:
-        stack.start()
+    with Stack.new() as stack:
         fill(stack)
         asyncio.run(take(stack))
-    finally:
-        stack.down()
-        shutil.rmtree(stack.state_dir, ignore_errors=True)
     return 0
 
 

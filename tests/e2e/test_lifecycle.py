@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import stat
@@ -27,12 +26,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
 @pytest.fixture
 def own_stack() -> Iterator[Stack]:
     """An installation that this test may restart."""
-    stack = Stack.new()
-    try:
-        yield stack.start()
-    finally:
-        stack.down()
-        shutil.rmtree(stack.state_dir, ignore_errors=True)
+    with Stack.new() as stack:
+        yield stack
 
 
 def client_of(stack: Stack) -> SandboxClient:

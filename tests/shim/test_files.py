@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -32,8 +33,10 @@ def ask(op: str, *frames: bytes, **fields: Any) -> tuple[list[dict[str, Any]], b
     with ours, theirs:
         serving = threading.Thread(target=_serve, args=({"op": op, **fields}, theirs))
         serving.start()
-        for frame in frames:
-            ours.sendall(frame)
+        # A refusal may come before the last frame: nobody reads that one any more.
+        with contextlib.suppress(BrokenPipeError):
+            for frame in frames:
+                ours.sendall(frame)
         messages, data, reader = [], bytearray(), FrameReader()
         while received := ours.recv(1 << 20):
             for kind, body in reader.feed(received):

@@ -88,6 +88,8 @@ def prepare_process() -> None:
     # Nothing of the caller's environment may reach a shim, let alone a sandbox.
     syscalls.forget_environment()
     os.umask(0o022)
+    # Nor may what a program that started this one left ignored.
+    syscalls.unignore_library_signals()
     # Orphans of shims, and PID 1s of shims that were killed, end up here and are reaped.
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -79,6 +79,7 @@ _IFF_UP_RUNNING = 0x1 | 0x40
 # Numbers of these are the same on every architecture that Linux added since 2011, x86-64 included.
 _NR_OPEN_TREE, _NR_MOVE_MOUNT, _NR_CLOSE_RANGE, _NR_MOUNT_SETATTR = 428, 429, 436, 442
 _NR_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine(), 220)
+_NR_RT_SIGACTION = {"x86_64": 13, "aarch64": 134}.get(platform.machine(), 134)
 _NR_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}.get(platform.machine(), 41)
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -88,6 +89,9 @@ _locked.syscall.restype = ctypes.c_long
 libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 
+LIBRARY_SIGNALS = (32, 33)
+_KERNEL_SIGACTION, _KERNEL_SIGSET = 32, 8
+"""Sizes in bytes of the kernel's records; all zeros is the default action."""
 LAST_CAPABILITY = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
 
 
@@ -171,6 +175,17 @@ def close_others(kept: Iterable[int]) -> None:
         if low < descriptor:
             _check(libc.syscall(_NR_CLOSE_RANGE, low, descriptor - 1, 0), "close_range")
         low = descriptor + 1
+
+
+def unignore_library_signals() -> None:
+    """Undo what the C library's posix_spawn does to its children: the two signals that it keeps to itself stay ignored.
+
+    rt_sigaction(2) directly, since the library's own functions refuse those two.
+    """
+    default = ctypes.create_string_buffer(_KERNEL_SIGACTION)
+    for number in LIBRARY_SIGNALS:
+        done = libc.syscall(_NR_RT_SIGACTION, number, default, None, ctypes.c_size_t(_KERNEL_SIGSET))
+        _check(done, f"rt_sigaction {number}")
 
 
 def prctl(option: int, value: int = 0) -> None:

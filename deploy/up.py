@@ -143,6 +143,9 @@ async def prepare_services(install: Installation) -> dict[str, str]:
 
     connection = {"api_endpoint": config.api_endpoint, "console_key": keys["console_key"]}
     bootstrap = install.console.command("manage.py", "bootstrap")
+    if not known.get("password"):
+        # First start, or credentials.json was lost: whoever may write it may have a password again.
+        bootstrap.append("--new-password")
     answer = await run_once("console", bootstrap, console_environment(install), stdin=json.dumps(connection))
     owner = json.loads(answer)
     credentials = {

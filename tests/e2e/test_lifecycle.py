@@ -90,6 +90,17 @@ def test_ending_leaves_sandboxes_and_a_second_start_finds_them(own_stack: Stack,
         assert numbers[:100] == list(range(1, 101))
 
 
+def test_lost_credentials_are_made_anew(own_stack: Stack) -> None:
+    lost = dict(own_stack.credentials)
+    own_stack.interrupt()
+    (own_stack.state_dir / "credentials.json").write_text("{broken")
+    own_stack.start()
+    assert own_stack.username == lost["username"]
+    assert own_stack.password not in ("", lost["password"])
+    with client_of(own_stack) as client:
+        assert client.list_templates() == []
+
+
 def test_down_ends_everything(own_stack: Stack) -> None:
     with client_of(own_stack) as client:
         client.create_template(name="gone", image="host")

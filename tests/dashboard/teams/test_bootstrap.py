@@ -31,7 +31,7 @@ def _only_ours(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, d
     monkeypatch.setattr(bootstrap.os, "umask", lambda mask: None)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, given: object, **options: str) -> dict[str, str]:
+def run(monkeypatch: pytest.MonkeyPatch, given: object, **options: object) -> dict[str, str]:
     monkeypatch.setattr(sys, "stdin", io.StringIO(given if isinstance(given, str) else json.dumps(given)))
     out = io.StringIO()
     call_command("bootstrap", stdout=out, **options)
@@ -62,6 +62,14 @@ def test_again_it_changes_nothing_and_tells_no_password(monkeypatch: pytest.Monk
     assert run(monkeypatch, "") == {"username": "admin"}
     assert conf.SECRET_KEY_FILE.read_text() == key
     assert (User.objects.count(), Team.objects.count(), Event.objects.count()) == (1, 1, events)
+
+
+def test_a_lost_password_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = run(monkeypatch, GIVEN)["password"]
+    given = run(monkeypatch, GIVEN, new_password=True)["password"]
+    person = User.objects.get()
+    assert person.check_password(given)
+    assert not person.check_password(lost)
 
 
 def test_another_port_or_key_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 It makes the secret key, brings the database up to date, collects static files, and makes the owner and the first
 team where there are none. It reads ``{"api_endpoint", "console_key"}`` as JSON from standard input, the address and a
 key of the sandbox server (an empty input leaves the team as it is), and writes ``{"username", "password"}`` as JSON
-to standard output; ``password`` only when the person was made just now. The log goes to standard error.
+to standard output; ``password`` only when the person was made just now, or with ``--new-password``. The log goes to
+standard error.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--username", default="admin", help="User name of the owner to be made.")
+        parser.add_argument(
+            "--new-password", action="store_true", help="Give an owner who is there already a new password."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do every step that is still to be done."""
@@ -58,7 +62,7 @@ class Command(BaseCommand):
             settings.SECRET_KEY = make_secret_key(settings.SECRET_KEY_FILE)
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        owner, password = make_owner(options["username"])
+        owner, password = make_owner(options["username"], new_password=options["new_password"])
         if connection is not None:
             make_team(owner, connection)
         answer = {"username": owner.get_username()} | ({"password": password} if password else {})
@@ -78,18 +82,19 @@ def read_connection(text: str) -> Connection | None:
     return Connection(given["api_endpoint"].rstrip("/"), str(given.get("console_key") or ""))
 
 
-def make_owner(username: str) -> tuple[User, str]:
+def make_owner(username: str, *, new_password: bool = False) -> tuple[User, str]:
     """The owner of the instance: the first team's, else a person made now, with their password."""
     membership = Membership.objects.filter(role=Role.OWNER).select_related("user").order_by("pk").first()
     if membership is not None:
-        return membership.user, ""
+        person, made = membership.user, False
+    else:
+        person, made = User.objects.get_or_create(username=username)
+    if not (made or new_password) and person.has_usable_password():
+        return person, ""
     password = secrets.token_urlsafe(15)
-    person, made = User.objects.get_or_create(username=username)
-    if made or not person.has_usable_password():
-        person.set_password(password)
-        person.save()
-        return person, password
-    return person, ""
+    person.set_password(password)
+    person.save()
+    return person, password
 
 
 def make_team(owner: User, connection: Connection) -> None:

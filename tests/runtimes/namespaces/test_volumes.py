@@ -114,7 +114,8 @@ async def test_full_is_felt_inside_only(runtime: NamespacesRuntime, shared_host:
     outcome = await box.run("head -c 64M /dev/zero >/data/big")
     assert outcome.exit_code == 1
     assert b"No space left on device" in outcome.stderr
-    assert await box.output("touch /fine; df --output=avail /data | tail -1") == "0\n".rjust(6)
+    # The file system may keep a few blocks that one large write could not have.
+    assert int(await box.output("touch /fine; df --output=avail /data | tail -1")) <= 64
     assert await other.output("echo fine") == "fine\n"
     image = shared_host.state_dir / "volumes" / f"{volume}.img"
     assert image.stat().st_size == SIZE

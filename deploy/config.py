@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 APP_DIR = Path(__file__).resolve().parent.parent
@@ -89,6 +90,7 @@ def load(environment: dict[str, str] | None = None) -> Config:
     )
 
 
+@cache
 def acts_as_root() -> bool:
     """Whether this process may become other users and give them files; user 0 of a rootless container may not."""
     status = Path("/proc/self/status").read_text()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sandboxcore.runtimes.base import Capabilities, Resources, SandboxSpec
 from sandboxcore.runtimes.namespaces import cgroups, image, launch, layer, ranges, seccomp, signals, syscalls, userns
-from sandboxcore.runtimes.namespaces.plan import MAPPED_IDS, IdMap, Plan
+from sandboxcore.runtimes.namespaces.plan import MAPPED_IDS, IdMap
 from sandboxcore.runtimes.namespaces.removal import start_removal
 from sandboxcore.runtimes.namespaces.sandboxes import Means
 
@@ -285,21 +285,7 @@ def _try_sandbox(settings: Settings, means: Means) -> None:
     """Make a whole sandbox, without commands, and let it go."""
     resources = Resources(cpu_millis=1000, memory_bytes=TRIAL_SIZE, storage_bytes=TRIAL_SIZE)
     spec = SandboxSpec(id=str(uuid.uuid4()), image=image.NAME, resources=resources, hostname="trial")
-    plan = Plan(
-        spec=spec,
-        image=means.image,
-        ids=means.ids or ranges.ids_of(0),
-        directory=settings.sandboxes / spec.id,
-        stage=settings.stage,
-        layers=settings.layers,
-        layer=means.layer,
-        volumes=settings.volumes,
-        privileged=means.privileged,
-        owned_lower=means.owned_lower,
-        group=None,
-        socket_uid=settings.socket_uid,
-        socket_gid=settings.socket_gid,
-    )
+    plan = means.plan(settings, spec, means.ids or ranges.ids_of(0), group=None)
     try:
         launched = launch.launch(plan)
         launch.wait_ready(launched)

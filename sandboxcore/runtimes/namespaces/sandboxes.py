@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandboxcore.runtimes.base import SandboxSpec
-    from sandboxcore.runtimes.namespaces.cgroups import Groups
+    from sandboxcore.runtimes.namespaces.cgroups import Group, Groups
     from sandboxcore.runtimes.namespaces.events import Events
     from sandboxcore.runtimes.namespaces.plan import ImageTree, LayerKind
     from sandboxcore.runtimes.namespaces.ranges import Ranges
@@ -47,6 +47,24 @@ class Means:
     ids: IdMap | None
     volumes: bool = False
     """Whether volumes can be mounted."""
+
+    def plan(self, settings: Settings, spec: SandboxSpec, ids: IdMap, group: Group | None) -> Plan:
+        """How a sandbox is made with these means."""
+        return Plan(
+            spec=spec,
+            image=self.image,
+            ids=ids,
+            directory=settings.sandboxes / spec.id,
+            stage=settings.stage,
+            layers=settings.layers,
+            layer=self.layer,
+            volumes=settings.volumes,
+            privileged=self.privileged,
+            owned_lower=self.owned_lower,
+            group=group,
+            socket_uid=settings.socket_uid,
+            socket_gid=settings.socket_gid,
+        )
 
 
 class Sandboxes:
@@ -182,7 +200,7 @@ class Sandboxes:
         for callback in waiting:
             sandbox.started.append(partial(_answer_start, callback, sandbox))
         try:
-            sandbox.start(self._plan(spec, sandbox), held)
+            sandbox.start(self._means.plan(self._settings, spec, sandbox.ids, sandbox.group), held)
         except OSError as error:
             # No process, no folder, no space: what was made so far goes, and those who wait are told.
             sandbox.fail(PlanError(f"the sandbox could not be made: {error.strerror}", kind="Unschedulable"))
@@ -218,24 +236,6 @@ class Sandboxes:
             layer_folder=self._settings.layers / record.id if record.layer == "directory" else None,
             group=means.groups.group(record.id) if means.groups else None,
             on_gone=self._gone,
-        )
-
-    def _plan(self, spec: SandboxSpec, sandbox: Sandbox) -> Plan:
-        means, settings = self._means, self._settings
-        return Plan(
-            spec=spec,
-            image=means.image,
-            ids=sandbox.ids,
-            directory=sandbox.directory,
-            stage=settings.stage,
-            layers=settings.layers,
-            layer=means.layer,
-            volumes=settings.volumes,
-            privileged=means.privileged,
-            owned_lower=means.owned_lower,
-            group=sandbox.group,
-            socket_uid=settings.socket_uid,
-            socket_gid=settings.socket_gid,
         )
 
     def _gone(self, sandbox: Sandbox) -> None:

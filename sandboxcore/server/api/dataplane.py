@@ -25,7 +25,7 @@ async def run_command(request: Request, caller: Runner, sandbox_id: str, body: E
     """Run a command to its end and answer with all that it printed, up to a bound."""
     core = get_core(request)
     target = await find_target(core, caller, sandbox_id)
-    return answer(await execute(core, target, caller, body.model_dump(exclude_none=True)))
+    return answer(await execute(core, target, body.model_dump(exclude_none=True)))
 
 
 @router.post(
@@ -83,7 +83,7 @@ async def run_command_live(websocket: WebSocket, sandbox_id: str) -> None:
     try:
         caller = await identify(websocket, "run")
         target = await find_target(core, caller, sandbox_id)
-        await execute_ws(core, target, caller, websocket)
+        await execute_ws(core, target, websocket)
     except ApiError as error:
         log.info("%d WS %s: %s: %s", error.status, websocket.url.path, error.kind, error.message)
         await websocket.send_denial_response(answer(error.body(), error.status))

@@ -14,18 +14,17 @@ from sandboxcore.shim.wire import OFFSET, Kind, decode_control
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandboxcore.server.auth import Caller
     from sandboxcore.server.core import Core
     from sandboxcore.server.dataplane.target import Target
 
 
-async def execute(core: Core, target: Target, caller: Caller, request: Mapping[str, Any]) -> dict[str, Any]:
+async def execute(core: Core, target: Target, request: Mapping[str, Any]) -> dict[str, Any]:
     """``{stdout, stderr, exit_code}``. Raises ``ApiError``: 400 ``CommandError`` or ``CommandTimeout``, 502."""
     try:
-        message = start_message(request, caller) | {"pty": False, "gaps": True, "modes": False}
+        message = start_message(request, target.caller) | {"pty": False, "gaps": True, "modes": False}
     except CommandRefusedError as error:
         raise _command_error(str(error)) from None
-    with core.streams.admitted(target.sandbox_id) as farewell:
+    with core.streams.admitted(target) as farewell:
         running = asyncio.create_task(_run(core, target, message))
         await first_of(running, farewell)
         if running.done():
@@ -33,7 +32,7 @@ async def execute(core: Core, target: Target, caller: Caller, request: Mapping[s
         running.cancel()
         await asyncio.wait({running})
         # Not a 5xx: clients retry those, and the command would run twice.
-        raise _command_error("the server is restarting; the command goes on, its output was not returned")
+        raise _command_error(f"{farewell.result().message}, and its output was not returned")
 
 
 async def _run(core: Core, target: Target, message: dict[str, Any]) -> dict[str, Any]:

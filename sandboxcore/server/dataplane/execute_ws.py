@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from sandboxcore.server.dataplane.target import Target
 
 log = logging.getLogger("sandboxd.execute")
-GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 CLOSE_SECONDS = 1.0
 """How long a client may take to receive the last words."""
@@ -37,23 +36,23 @@ _STREAMS = {Kind.STDOUT: "stdout", Kind.STDERR: "stderr"}
 _LAST = (b'"exit"', b'"error"')
 
 
-async def execute_ws(core: Core, target: Target, caller: Caller, websocket: WebSocket) -> None:
+async def execute_ws(core: Core, target: Target, websocket: WebSocket) -> None:
     """Serve one socket, not yet accepted, to its end.
 
     Raises ``UnreachableError``, or ``ApiError`` 429, before accepting it.
     """
-    with core.streams.admitted(target.sandbox_id) as farewell:
+    with core.streams.admitted(target) as farewell:
         # The first connection shows, while HTTP can still tell it, whether there is a shim.
         await _probe(target)
         await websocket.accept()
-        serving = asyncio.create_task(_serve(core, target, caller, websocket))
+        serving = asyncio.create_task(_serve(core, target, websocket))
         await first_of(serving, farewell)
         if serving.done():
             serving.result()
             return
         serving.cancel()
         await asyncio.wait({serving})
-        await _close(websocket, GOING_AWAY, "the server is restarting; the command goes on")
+        await _close(websocket, farewell.result().code, farewell.result().message)
 
 
 async def _probe(target: Target) -> None:
@@ -64,12 +63,12 @@ async def _probe(target: Target) -> None:
     shim.abort()
 
 
-async def _serve(core: Core, target: Target, caller: Caller, websocket: WebSocket) -> None:
+async def _serve(core: Core, target: Target, websocket: WebSocket) -> None:
     try:
         request = await _first_message(core, websocket)
         if request is None:
             return
-        opening = _opening(request, caller)
+        opening = _opening(request, target.caller)
         shim = await ShimConnection.open(target.shim_socket)
         try:
             await _stream(core, target=target, websocket=websocket, shim=shim, request=request, opening=opening)

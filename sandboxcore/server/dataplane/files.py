@@ -40,7 +40,7 @@ def file_error(answer: dict[str, Any], otherwise: str) -> ApiError:
 
 async def upload(core: Core, target: Target, path: str, mode: int | None, request: Request) -> dict[str, Any]:
     """Write the multipart field ``file`` of the request to ``path``, all of it or nothing. Raises ``ApiError``."""
-    with core.streams.admitted(target.sandbox_id):
+    with core.streams.admitted(target):
         shim = await _open(target)
         try:
             return await _upload(core, target=target, shim=shim, path=path, mode=mode, request=request)
@@ -102,7 +102,7 @@ class Download(Response):
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Fetch and send."""
-        with self._core.streams.admitted(self._target.sandbox_id):
+        with self._core.streams.admitted(self._target):
             shim = await _open(self._target)
             try:
                 head = await _read_head(shim, self._path)

@@ -29,6 +29,7 @@ class Target:
     sandbox_id: str
     name: str
     shim_socket: str
+    caller: Caller
 
 
 async def find_target(core: Core, caller: Caller, sandbox_id: str) -> Target:
@@ -42,4 +43,4 @@ async def find_target(core: Core, caller: Caller, sandbox_id: str) -> Target:
         why = f": {message}" if message else ""
         raise NotReadyError(f"sandbox '{name}' is not ready; its status is {state}{why}")
     core.activity.touch(sandbox_id)
-    return Target(sandbox_id, name, shim_socket)
+    return Target(sandbox_id, name, shim_socket, caller)

@@ -11,7 +11,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -35,6 +35,7 @@ SQLITE_PRAGMAS = (
 LOCK_SECONDS = 10.0
 """How long another process may hold SQLite's write lock before a write fails."""
 LOCK_PAUSE = 0.002
+_ONE_WRITER = text("SELECT pg_advisory_xact_lock(hashtextextended(:workspace_id, 0))")
 
 
 class Database:
@@ -63,13 +64,14 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, workspace_id: str | None = None) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end of the block, rolled back when it raises.
 
-        On SQLite the transaction takes the write lock at its start, so that what it read stays true until it commits.
+        Transactions that name the same workspace run one after another, so that what one of them read of it stays true
+        until it commits: limits and the order of events rest on it. On SQLite all transactions do.
         The block must not wait for anything but the database.
         """
-        async with self._backend.write() as session:
+        async with self._backend.write(workspace_id) as session:
             yield session
 
     async def fetch_one(self, statement: Executable, parameters: Mapping[str, Any]) -> Row[Any] | None:
@@ -106,8 +108,10 @@ class _Postgres:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, workspace_id: str | None) -> AsyncIterator[AsyncSession]:
         async with AsyncSession(self._writes, expire_on_commit=False) as session, session.begin():
+            if workspace_id is not None:
+                await session.execute(_ONE_WRITER, {"workspace_id": workspace_id})
             yield session
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -139,7 +143,8 @@ class _Sqlite:
             yield cast("AsyncSession", _InlineSession(session))
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, workspace_id: str | None) -> AsyncIterator[AsyncSession]:
+        del workspace_id  # there is one writer anyway
         async with self._turn:
             with self._writer.connect() as connection:
                 await _begin_immediate(connection)

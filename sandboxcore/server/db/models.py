@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text, text
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 NAMING = {
@@ -30,6 +30,37 @@ class Workspace(Base):
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     name: Mapped[str] = mapped_column(NAME, unique=True)
     created_at: Mapped[float] = mapped_column(Double)
+    event_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The number of its newest event."""
+
+    max_sandboxes: Mapped[int | None] = mapped_column(Integer)
+    """Limits of what all its sandboxes, volumes and pools hold together; empty is none."""
+    max_cpu_millis: Mapped[int | None] = mapped_column(BigInteger)
+    max_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_volumes: Mapped[int | None] = mapped_column(Integer)
+    max_pools: Mapped[int | None] = mapped_column(Integer)
+    max_ttl_seconds: Mapped[int | None] = mapped_column(Integer)
+    """Lifetimes of its sandboxes; empty is what the server's settings say."""
+    default_ttl_seconds: Mapped[int | None] = mapped_column(Integer)
+    default_idle_ttl_seconds: Mapped[int | None] = mapped_column(Integer)
+
+
+class AdminKey(Base):
+    """A key of the admin API, of no workspace; only the hash of its secret is kept."""
+
+    __tablename__ = "admin_keys"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[float] = mapped_column(Double)
+    created_by: Mapped[str] = mapped_column(String(200))
+    expires_at: Mapped[float | None] = mapped_column(Double)
+    revoked_at: Mapped[float | None] = mapped_column(Double)
+    revoked_by: Mapped[str | None] = mapped_column(String(200))
+    last_used_at: Mapped[float | None] = mapped_column(Double)
 
 
 class ApiKey(Base):
@@ -92,6 +123,8 @@ class Volume(Base):
     size: Mapped[str] = mapped_column(QUANTITY)
     wanted_size: Mapped[str | None] = mapped_column(QUANTITY)
     """To which a ready volume is growing, else empty."""
+    held_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """What it counts for in its workspace's limits: the larger of ``size`` and ``wanted_size``; 0 when it failed."""
     storage_class: Mapped[str] = mapped_column(String(63))
     state: Mapped[str] = mapped_column(String(16), server_default="ready")
     status_message: Mapped[str | None] = mapped_column(Text)
@@ -127,9 +160,29 @@ class Pool(Base):
     replicas: Mapped[int] = mapped_column(Integer)
     status_message: Mapped[str | None] = mapped_column(Text)
     """Why the pool cannot be filled, where it cannot."""
+    failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Starts that failed since the last one that did not."""
+    retry_at: Mapped[float | None] = mapped_column(Double)
+    """Until when nothing is started after a failure, else empty."""
     created_at: Mapped[float] = mapped_column(Double)
     updated_at: Mapped[float] = mapped_column(Double)
     created_by: Mapped[str] = mapped_column(String(200))
+
+
+class PoolClaim(Base):
+    """One create call for a template that has a pool: whether a warm sandbox was there, and how long it took."""
+
+    __tablename__ = "pool_claims"
+    __table_args__ = (Index("ix_pool_claims_pool_id_at", "pool_id", "at"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    pool_id: Mapped[str] = mapped_column(ForeignKey("pools.id", ondelete="CASCADE"))
+    at: Mapped[float] = mapped_column(Double)
+    hit: Mapped[bool] = mapped_column(Boolean)
+    seconds: Mapped[float] = mapped_column(Double)
+    """From the request to the sandbox that is ready."""
+    reason: Mapped[str | None] = mapped_column(String(32))
+    """Why there was none, for a miss."""
 
 
 class Sandbox(Base):
@@ -159,6 +212,7 @@ class Sandbox(Base):
             postgresql_where=text("idempotency_key IS NOT NULL AND state != 'deleting'"),
         ),
         Index("ix_sandboxes_pool_id_warm_state", "pool_id", "warm", "state"),
+        Index("ix_sandboxes_workspace_id_created_at", "workspace_id", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -170,6 +224,10 @@ class Sandbox(Base):
     awaited: Mapped[bool] = mapped_column(Boolean)
     """Its creator waits for the answer and knows no name yet: when nobody waits any more, nobody can ever use it."""
     name: Mapped[str] = mapped_column(NAME)
+    cpu_millis: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """What it holds of its workspace's limits, as its template said when it was made."""
+    memory_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     state: Mapped[str] = mapped_column(String(16), index=True)
     status_kind: Mapped[str | None] = mapped_column(String(32))
     """The wire protocol's word for why the start failed."""
@@ -198,3 +256,90 @@ class Sandbox(Base):
     def pool_name(self) -> str | None:
         """The present name of the pool that it came from, which must be loaded."""
         return self.pool.name if self.pool else None
+
+
+class EndedSandbox(Base):
+    """What stays known of a sandbox that was somebody's and is gone."""
+
+    __tablename__ = "ended_sandboxes"
+    __table_args__ = (Index("ix_ended_sandboxes_workspace_id_ended_at", "workspace_id", "ended_at"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(NAME)
+    template_name: Mapped[str] = mapped_column(NAME)
+    pool_name: Mapped[str | None] = mapped_column(NAME)
+    status_kind: Mapped[str | None] = mapped_column(String(32))
+    status_message: Mapped[str | None] = mapped_column(Text)
+    stop_reason: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[str] = mapped_column(String(200))
+    ended_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[float] = mapped_column(Double)
+    ready_at: Mapped[float | None] = mapped_column(Double)
+    ended_at: Mapped[float] = mapped_column(Double, index=True)
+
+
+class Event(Base):
+    """One change of state in a workspace; its number is the position in that workspace's order of commits."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_workspace_id_subject_id_number", "workspace_id", "subject_id", "number"),
+        Index("ix_events_at", "at"),
+    )
+
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[float] = mapped_column(Double)
+    type: Mapped[str] = mapped_column(String(64))
+    """What happened to what, like ``sandbox.ready``."""
+    actor: Mapped[str] = mapped_column(String(200))
+    subject_kind: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[str] = mapped_column(ID)
+    subject_name: Mapped[str] = mapped_column(NAME)
+    data: Mapped[str] = mapped_column(Text)
+    """A JSON object."""
+
+
+class Allocation(Base):
+    """What a sandbox or a volume held from one moment to another: the ledger that usage is read from."""
+
+    __tablename__ = "allocations"
+    __table_args__ = (
+        Index("ix_allocations_workspace_id_started_at", "workspace_id", "started_at"),
+        Index("ix_allocations_subject_id_ended_at", "subject_id", "ended_at"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    subject_kind: Mapped[str] = mapped_column(String(16))
+    """``sandbox`` or ``volume``."""
+    subject_id: Mapped[str] = mapped_column(ID)
+    template_name: Mapped[str] = mapped_column(NAME)
+    """Empty for a volume."""
+    creator: Mapped[str] = mapped_column(String(200))
+    cpu_millis: Mapped[int] = mapped_column(BigInteger)
+    memory_bytes: Mapped[int] = mapped_column(BigInteger)
+    storage_bytes: Mapped[int] = mapped_column(BigInteger)
+    started_at: Mapped[float] = mapped_column(Double)
+    ended_at: Mapped[float | None] = mapped_column(Double)
+    """Empty as long as it is held."""
+    cpu_used_seconds: Mapped[float] = mapped_column(Double, default=0, server_default="0")
+    """Processor time that was measured, where the runtime can tell."""
+
+
+class ServiceToken(Base):
+    """Leave to reach one port of one sandbox until a moment; only its hash is kept."""
+
+    __tablename__ = "service_tokens"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    sandbox_id: Mapped[str] = mapped_column(ForeignKey("sandboxes.id", ondelete="CASCADE"), index=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"))
+    """The key that made it: when that one ends, this does."""
+    port: Mapped[int] = mapped_column(Integer)
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[float] = mapped_column(Double)
+    expires_at: Mapped[float] = mapped_column(Double, index=True)

@@ -1,0 +1,51 @@
+"""What happened in a workspace, in the order in which it was committed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import update
+
+from sandboxcore.server.clock import now
+from sandboxcore.server.db.models import Event, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from sandboxcore.server.db.models import Pool, Sandbox, Template, Volume
+
+    Subject = Sandbox | Template | Volume | Pool
+
+
+async def record(
+    session: AsyncSession, subject: Subject, what: str, *, actor: str, data: Mapping[str, Any] | None = None
+) -> None:
+    """Record that ``what`` happened to a row, in the transaction that makes it happen.
+
+    The session must come from ``database.write(workspace_id)``: numbers are given in the order of commits.
+    """
+    kind = type(subject).__name__.lower()
+    await session.flush()
+    number = await session.scalar(
+        update(Workspace)
+        .where(Workspace.id == subject.workspace_id)
+        .values(event_count=Workspace.event_count + 1)
+        .returning(Workspace.event_count)
+        .execution_options(synchronize_session=False)
+    )
+    session.add(
+        Event(
+            workspace_id=subject.workspace_id,
+            number=number,
+            at=now(),
+            type=f"{kind}.{what}",
+            actor=actor,
+            subject_kind=kind,
+            subject_id=subject.id,
+            subject_name=subject.name,
+            data=orjson.dumps(dict(data or {})).decode(),
+        )
+    )

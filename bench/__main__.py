@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from bench import console, sandboxes
+from bench import bursts, console, reads, sandboxes
 from sandboxcore import SandboxClient
 from tests.stack import Stack
 
@@ -26,6 +26,8 @@ def main() -> int:
         print(console.keystroke_echo(stack, client).row(floor))
         print(sandboxes.stream(client, stack))
         print(sandboxes.idle_memory(client, stack))
+        print(reads.reads(stack, client))
+        print(bursts.parallel_creates(stack))
     return 0
 
 

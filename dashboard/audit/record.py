@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asgiref.sync import sync_to_async
+
 from dashboard.audit.models import Event
 from dashboard.audit.registry import SENTENCES
 
@@ -38,15 +40,5 @@ def record(
     )
 
 
-async def arecord(
-    *,
-    actor: User | None,
-    team: Team | None,
-    action: str,
-    target: str,
-    detail: Mapping[str, object] | None = None,
-) -> Event:
-    """``record`` for code on the event loop, in a transaction of its own."""
-    from asgiref.sync import sync_to_async
-
-    return await sync_to_async(record)(actor=actor, team=team, action=action, target=target, detail=detail)
+arecord = sync_to_async(record)
+"""``record`` for code on the event loop, in a transaction of its own."""

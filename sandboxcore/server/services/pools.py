@@ -46,7 +46,7 @@ async def create_pool(database: Database, *, actor: Caller, name: str, template_
     check_name(name)
     moment = now()
     with unique_name("pool", name):
-        async with database.write() as session:
+        async with database.write(actor.workspace_id) as session:
             template = await _poolable_template(session, actor, template_name)
             pool = Pool(
                 id=new_id(),
@@ -106,7 +106,7 @@ async def update_pool(
     if new_name is not None:
         check_name(new_name)
     with unique_name("pool", new_name or ""):
-        async with database.write() as session:
+        async with database.write(actor.workspace_id) as session:
             pool = await _find(session, actor, name)
             pool.name = new_name or pool.name
             pool.replicas = pool.replicas if replicas is None else replicas
@@ -119,7 +119,7 @@ async def delete_pool(database: Database, *, actor: Caller, name: str) -> list[s
 
     Raises ``NotFoundError``.
     """
-    async with database.write() as session:
+    async with database.write(actor.workspace_id) as session:
         pool = await _find(session, actor, name)
         members = list(await session.scalars(select(Sandbox.id).where(Sandbox.pool_id == pool.id, Sandbox.warm)))
         await _mark_deleting(session, members)
@@ -156,7 +156,7 @@ async def pool_states(database: Database) -> list[PoolState]:
 async def add_warm(database: Database, *, actor: str, pool: PoolState) -> str | None:
     """Want one more warm sandbox; its identifier, or None when the pool is gone or full by now."""
     moment = now()
-    async with database.write() as session:
+    async with database.write(pool.workspace_id) as session:
         wanted = await session.scalar(select(Pool.replicas).where(Pool.id == pool.id).with_for_update())
         warm = select(func.count()).where(Sandbox.pool_id == pool.id, Sandbox.warm, Sandbox.state.in_(LIVING))
         if wanted is None or (await session.scalar(warm) or 0) >= wanted:
@@ -186,7 +186,7 @@ async def drop_warm(database: Database, *, actor: str, pool: PoolState, surplus:
     del actor
     warm = (Sandbox.pool_id == pool.id, Sandbox.warm)
     order = case((Sandbox.state == "provisioning", 0), else_=1)
-    async with database.write() as session:
+    async with database.write(pool.workspace_id) as session:
         members = list(await session.scalars(select(Sandbox.id).where(*warm, Sandbox.state == "failed")))
         if surplus > 0:
             living = select(Sandbox.id).where(*warm, Sandbox.state.in_(LIVING))
@@ -205,7 +205,7 @@ async def failure_of(database: Database, pool: PoolState) -> str | None:
 async def set_message(database: Database, *, actor: str, pool: PoolState, message: str | None) -> None:
     """Record why the pool cannot be filled, or that it can."""
     del actor
-    async with database.write() as session:
+    async with database.write(pool.workspace_id) as session:
         await session.execute(update(Pool).where(Pool.id == pool.id).values(status_message=message))
 
 

@@ -14,6 +14,7 @@ from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount
 from sandboxcore.server.errors import NotFoundError
 from sandboxcore.server.names import is_id, new_id, new_sandbox_name
 from sandboxcore.server.services._conflicts import name_taken, unique_name
+from sandboxcore.server.services._rows import writing_to
 from sandboxcore.server.services.pools import WARM_MARK, claim
 from sandboxcore.server.services.templates import find_template
 
@@ -92,7 +93,7 @@ async def create_sandbox(
     or ``ConflictError`` (name taken).
     """
     try:
-        async with database.write() as session:
+        async with database.write(actor.workspace_id) as session:
             earlier = await _by_idempotency_key(session, actor, idempotency_key)
             if earlier is not None:
                 return Created(earlier, is_new=False)
@@ -207,7 +208,7 @@ async def update_sandbox(
     Raises ``NotFoundError`` or ``ConflictError`` (name taken).
     """
     with unique_name("sandbox", new_name or ""):
-        async with database.write() as session:
+        async with database.write(actor.workspace_id) as session:
             sandbox = await _find(session, actor, name)
             sandbox.name = new_name or sandbox.name
             if ttl_seconds is not None:
@@ -222,7 +223,7 @@ async def update_sandbox(
 
 async def want_gone(database: Database, *, actor: Caller, name: str) -> str:
     """Mark a sandbox ``deleting``, which frees its name, and give its identifier. Raises ``NotFoundError``."""
-    async with database.write() as session:
+    async with database.write(actor.workspace_id) as session:
         sandbox = await _find(session, actor, name)
         return await _mark_deleting(session, sandbox.id)
 
@@ -235,7 +236,7 @@ async def want_gone_by_system(
     condition = [Sandbox.id == sandbox_id, Sandbox.state != "deleting"]
     if expired_by is not None:
         condition.append(Sandbox.expires_at <= expired_by)
-    async with database.write() as session:
+    async with writing_to(database, Sandbox, sandbox_id) as session:
         found = await session.scalar(select(Sandbox.id).where(*condition))
         if found is not None:
             await _mark_deleting(session, found)
@@ -254,7 +255,7 @@ async def _mark_deleting(session: AsyncSession, sandbox_id: str) -> str:
 async def forget(database: Database, *, actor: str, sandbox_id: str) -> None:
     """Remove the row of a sandbox that the runtime has let go of."""
     del actor
-    async with database.write() as session:
+    async with writing_to(database, Sandbox, sandbox_id) as session:
         await session.execute(delete(Sandbox).where(Sandbox.id == sandbox_id, Sandbox.state == "deleting"))
 
 
@@ -279,7 +280,7 @@ async def _leave(database: Database, sandbox_id: str, states: tuple[str, ...], v
     query = (
         update(Sandbox).where(Sandbox.id == sandbox_id, Sandbox.state.in_(states)).values(values).returning(Sandbox.id)
     )
-    async with database.write() as session:
+    async with writing_to(database, Sandbox, sandbox_id) as session:
         return await session.scalar(query) is not None
 
 

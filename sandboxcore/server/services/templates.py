@@ -60,7 +60,7 @@ async def create_template(
         created_by=actor.actor,
     )
     with unique_name("template", name):
-        async with database.write() as session:
+        async with database.write(actor.workspace_id) as session:
             template.mounts = await _mounts(session, actor, mounts)
             session.add(template)
     return template
@@ -88,7 +88,7 @@ async def rename_template(database: Database, *, actor: Caller, name: str, new_n
     """Give a template another name. Raises ``NotFoundError``, ``ConflictError`` or ``InvalidError``."""
     check_name(new_name)
     with unique_name("template", new_name):
-        async with database.write() as session:
+        async with database.write(actor.workspace_id) as session:
             template = await find_template(session, actor, name)
             template.name = new_name
             template.updated_at = now()
@@ -98,7 +98,7 @@ async def rename_template(database: Database, *, actor: Caller, name: str, new_n
 async def delete_template(database: Database, *, actor: Caller, name: str) -> None:
     """Remove a template that nothing uses. Raises ``NotFoundError`` or ``ConflictError``."""
     try:
-        async with database.write() as session:
+        async with database.write(actor.workspace_id) as session:
             template = await find_template(session, actor, name)
             users = await _users(session, template.id)
             if users:

@@ -12,6 +12,7 @@ from sandboxcore.server.errors import ApiError, ConflictError, NotFoundError
 from sandboxcore.server.names import is_id, new_id
 from sandboxcore.server.quantity import parse_bytes
 from sandboxcore.server.services._conflicts import name_taken, unique_name
+from sandboxcore.server.services._rows import writing_to
 from sandboxcore.server.services.limits import check_name
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def create_volume(database: Database, *, actor: Caller, name: str, size: s
         created_by=actor.actor,
     )
     with unique_name("volume", name):
-        async with database.write() as session:
+        async with database.write(actor.workspace_id) as session:
             session.add(volume)
     return volume
 
@@ -73,7 +74,7 @@ async def want_size(database: Database, *, actor: Caller, name: str, new_name: s
     ``new_name`` is only looked at, so that a name that is taken fails before the volume grows.
     Raises ``NotFoundError``, ``ConflictError`` (name taken) or ``ResizeRefusedError``.
     """
-    async with database.write() as session:
+    async with database.write(actor.workspace_id) as session:
         volume = await _find(session, actor, name)
         await _check_free(session, volume, new_name)
         now_bytes, wanted_bytes = parse_bytes(volume.size), parse_bytes(size)
@@ -93,7 +94,7 @@ async def rename_volume(database: Database, *, actor: Caller, name: str, new_nam
     """Give a volume another name. Raises ``NotFoundError``, ``ConflictError`` or ``InvalidError``."""
     check_name(new_name)
     with unique_name("volume", new_name):
-        async with database.write() as session:
+        async with database.write(actor.workspace_id) as session:
             volume = await _find(session, actor, name)
             volume.name = new_name
             volume.updated_at = now()
@@ -102,7 +103,7 @@ async def rename_volume(database: Database, *, actor: Caller, name: str, new_nam
 
 async def want_gone(database: Database, *, actor: Caller, name: str) -> str:
     """Mark a volume ``deleting``, which frees its name; its identifier. Raises ``NotFoundError``, ``ConflictError``."""
-    async with database.write() as session:
+    async with database.write(actor.workspace_id) as session:
         volume = await _find(session, actor, name, locked=True)
         users = await _templates(session, volume.id)
         if users:
@@ -114,7 +115,7 @@ async def want_gone(database: Database, *, actor: Caller, name: str) -> str:
 async def want_gone_by_system(database: Database, *, actor: str, volume_id: str) -> None:
     """Mark a volume ``deleting`` whose creator was told that there is none; one that is ready by now stays."""
     del actor
-    async with database.write() as session:
+    async with writing_to(database, Volume, volume_id) as session:
         await _mark_deleting(session, volume_id, Volume.state.in_(("provisioning", "failed")))
 
 
@@ -139,7 +140,7 @@ async def settle_size(database: Database, *, actor: str, volume_id: str, size: s
 async def forget(database: Database, *, actor: str, volume_id: str) -> None:
     """Remove the row of a volume that the runtime has removed."""
     del actor
-    async with database.write() as session:
+    async with writing_to(database, Volume, volume_id) as session:
         await session.execute(delete(Volume).where(Volume.id == volume_id, Volume.state == "deleting"))
 
 
@@ -154,7 +155,7 @@ async def unfinished(database: Database) -> Sequence[Volume]:
 
 async def _change(database: Database, volume_id: str, state: str, values: dict[str, str | None]) -> None:
     query = update(Volume).where(Volume.id == volume_id, Volume.state == state)
-    async with database.write() as session:
+    async with writing_to(database, Volume, volume_id) as session:
         await session.execute(query.values({**values, "updated_at": now()}))
 
 

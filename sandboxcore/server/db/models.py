@@ -32,6 +32,8 @@ class Workspace(Base):
     created_at: Mapped[float] = mapped_column(Double)
     event_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """The number of its newest event."""
+    deleting_at: Mapped[float | None] = mapped_column(Double)
+    """Since when it is being deleted with all that it holds; its keys have ended, and its name is free."""
 
     max_sandboxes: Mapped[int | None] = mapped_column(Integer)
     """Limits of what all its sandboxes, volumes and pools hold together; empty is none."""

@@ -28,6 +28,8 @@ class Limits:
     sessions: int = 256
     connections: int = 512
     file_operations: int = 32
+    dialed: int = 256
+    """TCP connections to programs in the sandbox."""
     tombstones: int = 4096
     """Expired sessions that are still told from ones that never were."""
     stall_seconds: float = 5

@@ -57,7 +57,7 @@ class Link:
             try:
                 sent = self._socket.sendmsg(views[first : first + MOST_BUFFERS])
             except BlockingIOError:
-                await self._writable()
+                await writable(self._socket)
                 continue
             while first < len(views) and sent >= len(views[first]):
                 sent -= len(views[first])
@@ -93,15 +93,17 @@ class Link:
         """Close the socket."""
         self._socket.close()
 
-    async def _writable(self) -> None:
-        ready: asyncio.Future[None] = self._loop.create_future()
-        self._loop.add_writer(self._socket, _resolve, ready)
-        try:
-            await ready
-        finally:
-            self._loop.remove_writer(self._socket)
 
-
-def _resolve(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
+async def writable(sock: socket.socket, seconds: float | None = None) -> bool:
+    """Wait until the socket takes more, or has an error to tell; False when that took longer than ``seconds``."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_writer(sock, ready.set)
+    try:
+        async with asyncio.timeout(seconds):
+            await ready.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_writer(sock)
+    return True

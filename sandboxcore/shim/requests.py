@@ -100,6 +100,14 @@ def terminal_size(message: Mapping[str, Any]) -> TerminalSize:
     return TerminalSize(rows, cols)
 
 
+def tcp_port(message: Mapping[str, Any]) -> int:
+    """Raises ``RefusedError``."""
+    port = message.get("port")
+    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+        raise RefusedError("port must be an integer from 1 to 65535", kind="DialFailed")
+    return port
+
+
 def signal_number(message: Mapping[str, Any]) -> int:
     """Raises ``RefusedError``."""
     name = _text(message, "signal")

@@ -15,7 +15,8 @@ How a caller connects (``$RUN_DIR/sandboxes/<id>/shim.sock``, a unix stream sock
 6. ``commands`` is answered in one message, or in several where the list is long: all but the last have ``more`` true.
 7. With ``modes`` true in ``start`` or ``attach`` of a terminal, ``{"type": "modes", "sequence", "rows", "cols"}`` comes
    before the output: escape text that brings a fresh terminal to the modes that hold at the first byte sent.
-8. File requests: the answers come from inside the sandbox and are no more to be trusted than its output.
+8. ``dial``: send ``end`` for a half close, close the connection to abandon it; else read on until ``end`` or ``error``.
+9. File requests: the answers come from inside the sandbox and are no more to be trusted than its output.
 
 Refused peers and broken frames get an ``error`` where possible, and are closed; nobody else notices.
 """
@@ -31,12 +32,14 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from sandboxcore.errors import SandboxError
+from sandboxcore.shim.conversation import Conversation
 from sandboxcore.shim.exchange import Exchange
 from sandboxcore.shim.files import OPERATIONS
 from sandboxcore.shim.limits import Limits
 from sandboxcore.shim.link import Link
 from sandboxcore.shim.relay import relay
-from sandboxcore.shim.requests import RefusedError, command_id, parse_reading, parse_start, signal_number
+from sandboxcore.shim.requests import RefusedError, command_id, parse_reading, parse_start, signal_number, tcp_port
+from sandboxcore.shim.spawner import DialError
 from sandboxcore.shim.table import SessionTable
 from sandboxcore.shim.wire import FrameError, Kind, decode_control, encode_control
 
@@ -112,6 +115,7 @@ class Server:
         self._allowed_uids = allowed_uids
         self._table = SessionTable(spawner, limits)
         self._file_operations = asyncio.Semaphore(limits.file_operations)
+        self._dialed = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def accept_from(self, listener: socket.socket) -> None:
@@ -181,6 +185,8 @@ class Server:
             await self._operate_on_files(link, message)
         elif operation in {"start", "attach"}:
             await self._stream(link, message, is_start=operation == "start")
+        elif operation == "dial":
+            await self._dial(link, tcp_port(message))
         elif operation == "commands":
             await self._list_commands(link)
         else:
@@ -226,6 +232,25 @@ class Server:
             finally:
                 helper.close()
         await link.farewell(self._limits.farewell_seconds)
+
+    async def _dial(self, link: Link, port: int) -> None:
+        if self._dialed >= self._limits.dialed:
+            raise RefusedError(
+                f"{self._limits.dialed} connections to ports are open; close one first", kind="DialFailed"
+            )
+        self._dialed += 1
+        try:
+            program = await self._spawner.dial(port)
+            try:
+                await link.send([encode_control({"type": "dialed"})])
+            except BaseException:
+                program.close()
+                raise
+            await Conversation(link, program, self._limits).run()
+        except DialError as error:
+            raise RefusedError(str(error), kind=error.kind) from None
+        finally:
+            self._dialed -= 1
 
     async def _refuse(self, link: Link, message: dict[str, Any]) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What a shim needs from its runtime: to run a program in the sandbox, and to work on its files."""
+"""What a shim needs from its runtime: to run a program in the sandbox, to work on its files, to reach its ports."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 
 class SpawnError(SandboxError):
     """The program could not be started; the message says which and why (no such program, no more processes)."""
+
+
+class DialError(SandboxError):
+    """A TCP port inside the sandbox could not be reached; ``kind`` is the protocol's ``error_type``.
+
+    ``PortClosed`` (nothing listens there), ``PortBusy`` (what listens accepts nobody) or ``DialFailed``.
+    """
+
+    def __init__(self, message: str, *, kind: str = "DialFailed") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,11 @@ class Spawner(Protocol):
     async def file_operation(self, request: Mapping[str, Any]) -> socket.socket:
         """Start one of the file requests of ``sandboxcore.shim.wire`` and return a stream socket on which a helper
         inside the sandbox speaks the rest of that exchange. The caller closes it. Raises ``SpawnError``."""
+
+    async def dial(self, port: int) -> socket.socket:
+        """A connected, non-blocking TCP socket to a program on the sandbox's loopback (``sandboxcore.shim.loopback``).
+
+        Returns within seconds. The caller closes it. Raises ``DialError`` or ``SpawnError``."""
 
     async def closed(self) -> None:
         """Return when the sandbox itself has ended, whoever ended it."""

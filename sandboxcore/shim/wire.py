@@ -8,7 +8,7 @@ kind   name    body
 0      CONTROL a JSON object
 1      STDOUT  ``!Q`` offset, then UTF-8 text that never cuts a code point
 2      STDERR  the same, of the other stream
-3      DATA    raw bytes: a command's standard input, a file's content
+3      DATA    raw bytes: a command's standard input, a file's content, a connection's bytes
 ====== ======= ==========================================================================
 
 One connection carries one request. Its first frame is CONTROL with ``op``:
@@ -32,6 +32,10 @@ One connection carries one request. Its first frame is CONTROL with ``op``:
 ``list``      ``path`` → ``{"type": "entries", "entries": [stat...]}`` in parts, then ``end``.
 ``mkdir``     ``path, mode`` → ``done``; parents are made. ``remove`` ``path, recursive`` → ``done``.
 ``move``      ``path, to, overwrite`` → ``done``; where ``to`` exists ``FileExists``, unless ``overwrite`` is true.
+``dial``      ``port`` → ``{"type": "dialed"}`` when a program on the sandbox's loopback has been reached, then DATA…
+              both ways. The caller's ``{"op": "end"}`` and the shim's ``{"type": "end"}`` say that the caller, or the
+              program, sends no more; the other direction goes on. The connection closes when both have ended; closing
+              it earlier resets the program's, and one that the program reset is told as ``ConnectionReset``.
 
 While streams flow the caller may send DATA (standard input) and CONTROL ``{"op": "kill"}``,
 ``{"op": "signal", "signal": "SIGINT"}``, ``{"op": "resize", "rows", "cols"}``, ``{"op": "close_stdin"}`` and
@@ -46,7 +50,8 @@ JSON of ASCII characters, though strict decoders refuse the unpaired surrogates.
 
 ``error_type`` is ``CommandNotFound``, ``SessionExpired``, ``CommandTimeout``, ``CommandError``, or for files
 ``FileNotFound``, ``PermissionDenied``, ``IsADirectory``, ``NotADirectory``, ``FileExists``, ``NotEmpty``, ``NoSpace``,
-``ReadError``, ``WriteError``.
+``ReadError``, ``WriteError``, or for ports ``PortClosed`` (nothing listens), ``PortBusy`` (what listens accepts
+nobody), ``DialFailed`` and ``ConnectionReset``.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+from sandboxcore.shim import loopback
 from sandboxcore.shim.files import serve_request
 from sandboxcore.shim.spawner import SpawnError
 
@@ -112,6 +113,12 @@ class FakeSpawner:
         thread.start()
         self._threads.append(thread)
         return ours
+
+    async def dial(self, port: int) -> socket.socket:
+        async def begin(version: int, port: int) -> socket.socket:
+            return loopback.begin(version, port)
+
+        return await loopback.dial(port, begin)
 
     async def closed(self) -> None:
         await self._ended.wait()

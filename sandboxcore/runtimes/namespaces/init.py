@@ -7,6 +7,8 @@ privileges are dropped and the filter is on; every command inherits that. Reques
             stdio → ``{"op": "accepted", "id"}``, with the PTY's controlling side if one was asked for, or ``failed``.
             The rest is told through the report pipe, by the guard (see ``commands``).
 ``file``    ``id, request`` with a socket on which a helper will speak → ``accepted`` or ``failed``.
+``dial``    ``id, port, version`` (4 or 6) → ``accepted`` with a TCP socket that is connecting to that port of the
+            sandbox's loopback, or ``failed`` with ``errno``. Nobody here waits for the connection.
 ``signal``  ``id, pid, number``: to the foreground group of the command's terminal, or to its process group. No answer.
 ``kill``    ``id``: SIGKILL to the whole tree → ``{"op": "killed", "id"}`` when it is gone.
 
@@ -34,7 +36,7 @@ from sandboxcore.runtimes.namespaces.commands import (
     run_guard,
 )
 from sandboxcore.runtimes.namespaces.killtree import Children, TreeKiller, descendants
-from sandboxcore.shim import files
+from sandboxcore.shim import files, loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,6 +136,14 @@ class Init:
             self._helpers.add(pid)
             self._channel.send({"op": "accepted", "id": message["id"]})
 
+    def _dial(self, message: dict[str, Any], _descriptors: list[int]) -> None:
+        try:
+            with loopback.begin(message["version"], message["port"]) as connecting:
+                self._channel.send({"op": "accepted", "id": message["id"]}, [connecting.fileno()])
+        except OSError as error:
+            answer = {"op": "failed", "id": message["id"], "error": str(error), "errno": error.errno}
+            self._channel.send(answer)
+
     def _signal(self, message: dict[str, Any], _descriptors: list[int]) -> None:
         guard = self._guard_of(message["id"])
         if guard is None:
@@ -206,6 +216,7 @@ class Init:
 _HANDLERS: dict[str, Callable[[Init, dict[str, Any], list[int]], None]] = {
     "start": Init._start,
     "file": Init._file,
+    "dial": Init._dial,
     "signal": Init._signal,
     "kill": Init._kill,
 }

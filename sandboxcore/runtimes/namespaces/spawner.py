@@ -23,6 +23,7 @@ from sandboxcore.runtimes.namespaces.channel import (
     receive,
 )
 from sandboxcore.runtimes.namespaces.reports import Report
+from sandboxcore.shim import loopback
 from sandboxcore.shim.spawner import Process, SpawnError, SpawnRequest, TerminalSize
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ PIPE_SIZE = 256 << 10
 MAX_TERMINAL_SIDE = 0xFFFF
 _TIOCSWINSZ = 0x5414
 _PTMX = os.makedev(5, 2)
+
+
+class RefusedInsideError(SpawnError):
+    """PID 1 could not do what it was asked; ``errno`` is the kernel's number, where it told one."""
+
+    def __init__(self, message: str, errno: int | None) -> None:
+        super().__init__(message)
+        self.errno = errno
 
 
 class NamespaceProcess:
@@ -154,6 +163,20 @@ class NamespaceSpawner:
         ours.setblocking(False)
         return ours
 
+    async def dial(self, port: int) -> socket.socket:
+        """A connected socket to a port of the sandbox's loopback. Raises ``DialError`` or ``SpawnError``."""
+        return await loopback.dial(port, self._begin_connection)
+
+    async def _begin_connection(self, version: int, port: int) -> socket.socket:
+        """A socket of the sandbox's that is connecting. Raises ``OSError`` or ``SpawnError``."""
+        try:
+            received = await self._ask(next(self._ids), {"op": "dial", "port": port, "version": version}, [])
+        except RefusedInsideError as error:
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, os.strerror(error.errno)) from None
+        return _tcp_socket(received)
+
     async def closed(self) -> None:
         """Return when PID 1 has ended."""
         await self._closed.wait()
@@ -244,7 +267,9 @@ class NamespaceSpawner:
             close_all(received)
         elif kind == "failed":
             close_all(received)
-            future.set_exception(SpawnError(self._explain(str(message.get("error"))[:500])))
+            code = message.get("errno")
+            explained = self._explain(str(message.get("error"))[:500])
+            future.set_exception(RefusedInsideError(explained, code if isinstance(code, int) else None))
         else:
             future.set_result(received)
 
@@ -343,6 +368,19 @@ def _terminal_sides(received: list[int]) -> list[int]:
         raise SpawnError("the sandbox gave no terminal")
     os.set_blocking(received[0], False)
     return [received[0], fcntl.fcntl(received[0], fcntl.F_DUPFD_CLOEXEC, 0)]
+
+
+def _tcp_socket(received: list[int]) -> socket.socket:
+    """The one descriptor as a socket, once it is sure that it is a TCP socket. Raises ``SpawnError``."""
+    if len(received) != 1 or not stat.S_ISSOCK(os.fstat(received[0]).st_mode):
+        close_all(received)
+        raise SpawnError("the sandbox gave no connection")
+    sock = socket.socket(fileno=received[0])
+    if sock.type != socket.SOCK_STREAM or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+        sock.close()
+        raise SpawnError("the sandbox gave no TCP connection")
+    sock.setblocking(False)
+    return sock
 
 
 def _is_terminal(descriptor: int) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sandboxcore.runtimes.process.command import start_on_pipes, start_on_terminal
 from sandboxcore.runtimes.process.reaper import Reaper
 from sandboxcore.runtimes.process.tree import MARK, descendants, kill_all, snapshot
+from sandboxcore.shim import loopback
 from sandboxcore.shim.files import serve_request
 from sandboxcore.shim.spawner import SpawnError
 
@@ -84,6 +85,10 @@ class ProcessSpawner:
         theirs.close()
         return ours
 
+    async def dial(self, port: int) -> socket.socket:
+        """See ``Spawner``; the loopback is this machine's."""
+        return await loopback.dial(port, _begin)
+
     def kill_everything(self) -> None:
         """SIGKILL every descendant of the shim, and reap them."""
         kill_all(_living_descendants)
@@ -121,6 +126,10 @@ class ProcessSpawner:
             os.write(2, f"file helper: {error!r}\n".encode())
         finally:
             os._exit(code)
+
+
+async def _begin(version: int, port: int) -> socket.socket:
+    return loopback.begin(version, port)
 
 
 def _living_descendants() -> set[int]:

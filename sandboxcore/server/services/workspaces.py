@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from sandboxcore.server.auth import SCOPES, NewKey, Scope, new_key
+from sandboxcore.server.auth import SCOPES, Scope
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import ApiKey, Workspace
+from sandboxcore.server.keytext import NewKey, new_key
 from sandboxcore.server.names import new_id
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@
     ├─ ConflictError         409
     ├─ InvalidError          422, names the field
     ├─ NotReadyError         400 NotReady
+    ├─ QuotaExceededError    429 QuotaExceeded, names the limit
     ├─ UnavailableError      503 Unschedulable
     └─ UnreachableError      502 ConnectionError
 """
@@ -64,6 +65,15 @@ class NotReadyError(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(400, "NotReady", message)
+
+
+class QuotaExceededError(ApiError):
+    """A limit of the workspace leaves no room; ``limit`` is its name, like ``cpu_millis``."""
+
+    def __init__(self, limit: str, message: str) -> None:
+        # Clients sleep by this header before they tell their user, and waiting frees nothing.
+        super().__init__(429, "QuotaExceeded", message, headers={"Retry-After": "0"})
+        self.limit = limit
 
 
 class UnavailableError(ApiError):

@@ -51,6 +51,22 @@ def parse_bytes(text: str) -> int:
     return ceil(parse(text))
 
 
+def show_millis(millis: int) -> str:
+    """A processor share for a person, in cores: ``0.5``, ``4``."""
+    return _short(millis / 1000)
+
+
+def show_bytes(size: int) -> str:
+    """A size for a person, in the largest unit that it fills: ``512Mi``, ``1.5Gi``."""
+    power = max((size.bit_length() - 1) // 10, 0)
+    power = min(power, len(_BINARY))
+    return _short(size / 1024**power) + ("", *_BINARY)[power]
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
 def bounded(value: int, text: str, *, least: tuple[int, str], most: tuple[int, str]) -> int:
     """``value`` when it lies between two bounds, each a number and its text. Raises ``QuantityError``."""
     if value < least[0]:

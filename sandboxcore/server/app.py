@@ -61,6 +61,7 @@ async def running(core: Core) -> AsyncIterator[None]:
         asyncio.create_task(keep_reconciled(core), name="reconcile"),
         asyncio.create_task(keep_reaping(core), name="reaper"),
         asyncio.create_task(core.pools.keep(core), name="pools"),
+        asyncio.create_task(core.starter.keep_leases(), name="leases"),
     ]
     try:
         yield
@@ -71,6 +72,6 @@ async def running(core: Core) -> AsyncIterator[None]:
         await core.starter.close()
         await core.volumes.close()
         await core.activity.write_down(everything=True)
-        await core.keys.record_use()
+        await core.keys.record_use(everything=True)
         await core.runtime.close()
         await core.database.close()

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from sandboxcore.runtimes.base import RuntimeUnavailableError
-from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Sandbox
 from sandboxcore.server.errors import UnavailableError
-from sandboxcore.server.services import sandboxes, volumes
+from sandboxcore.server.services import leases, sandboxes, volumes
 
 if TYPE_CHECKING:
     from sandboxcore.runtimes.base import Runtime, RuntimeSandbox
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("sandboxd.reconcile")
 ACTOR = "system"
-_Row = tuple[str, str, bool, float]
-"""Identifier, state, awaited, last change."""
+_Row = tuple[str, str, bool]
+"""Identifier, state, awaited."""
 
 
 async def reconcile(core: Core) -> None:
@@ -38,18 +37,18 @@ async def reconcile(core: Core) -> None:
 
 
 async def _rows(core: Core) -> list[_Row]:
-    query = select(Sandbox.id, Sandbox.state, Sandbox.awaited, Sandbox.updated_at)
+    query = select(Sandbox.id, Sandbox.state, Sandbox.awaited)
     async with core.database.read() as session:
-        return [(row[0], row[1], row[2], row[3]) for row in await session.execute(query)]
+        return [(row[0], row[1], row[2]) for row in await session.execute(query)]
 
 
 async def _mend_rows(core: Core, rows: list[_Row], owned: dict[str, RuntimeSandbox]) -> None:
-    for sandbox_id, state, awaited, updated_at in rows:
+    for sandbox_id, state, awaited in rows:
         made = owned.get(sandbox_id)
         if state == "ready" and (made is None or made.state == "dead"):
             await _mark_ended(core, sandbox_id, made)
         elif state == "provisioning" and not core.starter.is_starting(sandbox_id):
-            await _take_up(core, sandbox_id, awaited, updated_at)
+            await _take_up(core, sandbox_id, awaited)
         elif state == "deleting":
             await core.starter.end(sandbox_id)
         elif state == "failed" and made is not None:
@@ -64,10 +63,11 @@ async def _mark_ended(core: Core, sandbox_id: str, made: RuntimeSandbox | None) 
     )
 
 
-async def _take_up(core: Core, sandbox_id: str, awaited: bool, updated_at: float) -> None:
-    """Go on with a start that a server before this one left half done, or drop one that nobody can know of."""
-    stale = core.database.is_sqlite or updated_at < now() - core.settings.max_create_timeout
-    if awaited and stale:
+async def _take_up(core: Core, sandbox_id: str, awaited: bool) -> None:
+    """Go on with a start that a server which ended left half done, or drop one that nobody can know of."""
+    if not await leases.take(core.database, starter=core.starter.id, sandbox_id=sandbox_id):
+        return  # another server is at it
+    if awaited:
         log.info("sandbox %s: its creator is gone and never learned its name; it is removed", sandbox_id)
         if await sandboxes.want_gone_by_system(core.database, actor=ACTOR, sandbox_id=sandbox_id):
             await core.starter.end(sandbox_id)

@@ -163,9 +163,11 @@ class Pool(Base):
     status_message: Mapped[str | None] = mapped_column(Text)
     """Why the pool cannot be filled, where it cannot."""
     failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    """Starts that failed since the last one that did not."""
+    """Attempts to fill it that failed in a row."""
     retry_at: Mapped[float | None] = mapped_column(Double)
     """Until when nothing is started after a failure, else empty."""
+    limited: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+    """Whether ``status_message`` is the word of a limit rather than of a failure."""
     created_at: Mapped[float] = mapped_column(Double)
     updated_at: Mapped[float] = mapped_column(Double)
     created_by: Mapped[str] = mapped_column(String(200))
@@ -181,8 +183,8 @@ class PoolClaim(Base):
     pool_id: Mapped[str] = mapped_column(ForeignKey("pools.id", ondelete="CASCADE"))
     at: Mapped[float] = mapped_column(Double)
     hit: Mapped[bool] = mapped_column(Boolean)
-    seconds: Mapped[float] = mapped_column(Double)
-    """From the request to the sandbox that is ready."""
+    seconds: Mapped[float | None] = mapped_column(Double)
+    """From the request to the sandbox that is ready; empty where it never was."""
     reason: Mapped[str | None] = mapped_column(String(32))
     """Why there was none, for a miss."""
 
@@ -236,6 +238,10 @@ class Sandbox(Base):
     status_message: Mapped[str | None] = mapped_column(Text)
     stop_reason: Mapped[str | None] = mapped_column(String(64))
     shim_socket: Mapped[str | None] = mapped_column(String(1024))
+    starter: Mapped[str | None] = mapped_column(ID)
+    """Which server process starts it, while ``provisioning``."""
+    start_lease_until: Mapped[float | None] = mapped_column(Double)
+    """Until when no other server takes that start over; renewed as long as the start runs."""
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     ttl_seconds: Mapped[int] = mapped_column(Integer)
     idle_ttl_seconds: Mapped[int] = mapped_column(Integer)

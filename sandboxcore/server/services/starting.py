@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from sandboxcore.runtimes.base import Resources, RuntimeUnavailableError, SandboxSpec, StartFailedError, VolumeMount
 from sandboxcore.server.errors import UnavailableError
+from sandboxcore.server.names import new_id
 from sandboxcore.server.quantity import parse_bytes, parse_millis
-from sandboxcore.server.services import sandboxes
+from sandboxcore.server.services import leases, sandboxes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sandboxcore.runtimes.base import RuntimeSandbox
     from sandboxcore.server.db.engine import Database
     from sandboxcore.server.db.models import Sandbox
     from sandboxcore.server.runtime import RuntimeHolder
@@ -31,13 +33,19 @@ class Outcome:
     message: str | None
 
 
+READY = Outcome(None, None)
 NOT_WANTED = Outcome("SandboxConfig", "the sandbox was deleted while it started")
 
 
 class Starter:
-    """Runs at most one start a sandbox; ends a sandbox whatever its start is doing."""
+    """Runs at most one start a sandbox; ends a sandbox whatever its start is doing.
+
+    Whoever calls ``start`` has made this process the one that starts the sandbox: see ``leases``.
+    """
 
     def __init__(self, database: Database, runtime: RuntimeHolder, *, pids: int, destroy_wait: float) -> None:
+        self.id = new_id()
+        """This process, as the holder of leases on starts."""
         self._database = database
         self._runtime = runtime
         self._pids = pids
@@ -50,6 +58,21 @@ class Starter:
     def is_starting(self, sandbox_id: str) -> bool:
         """Whether this process is starting that sandbox now."""
         return sandbox_id in self._starts
+
+    @property
+    def under_way(self) -> int:
+        """How many starts this process runs now."""
+        return len(self._starts)
+
+    async def keep_leases(self) -> None:
+        """Renew the leases of what starts here; runs until cancelled."""
+        while True:
+            await asyncio.sleep(leases.RENEW_SECONDS)
+            try:
+                if self._starts:
+                    await leases.renew(self._database, starter=self.id, sandbox_ids=list(self._starts))
+            except Exception:  # the next renewal must come whatever this one met
+                log.exception("renewing the leases of starts failed")
 
     def start(self, sandbox: Sandbox) -> asyncio.Task[Outcome]:
         """Start a sandbox in state ``provisioning``, whose template and mounts are loaded.
@@ -79,13 +102,22 @@ class Starter:
             return await self._failed(
                 spec.id, "SandboxConfig", "the runtime failed in an unknown way; see sandboxd's log"
             )
+        return await self._made(made)
+
+    async def _made(self, made: RuntimeSandbox) -> Outcome:
         if await sandboxes.mark_ready(self._database, actor=ACTOR, made=made):
-            return Outcome(None, None)
-        await self._runtime.require().destroy(spec.id)
+            return READY
+        now_is = await leases.state_of(self._database, sandbox_id=made.id)
+        if now_is is not None and now_is[0] == "ready":
+            return READY  # another server took the start over and came first; the runtime gave both the same sandbox
+        await self._runtime.require().destroy(made.id)
         return NOT_WANTED
 
     async def _failed(self, sandbox_id: str, kind: str, message: str) -> Outcome:
         log.warning("sandbox %s did not start: %s: %s", sandbox_id, kind, message)
+        now_is = await leases.state_of(self._database, sandbox_id=sandbox_id)
+        if now_is is not None and now_is[1] not in (None, self.id):
+            return Outcome(kind, message)  # another server took the start over: what becomes of it is its to say
         known = await sandboxes.mark_failed(
             self._database, actor=ACTOR, sandbox_id=sandbox_id, kind=kind, message=message, stop_reason="start_failed"
         )
@@ -121,11 +153,12 @@ class Starter:
         self.on_ended(sandbox_id)
 
     async def close(self) -> None:
-        """Stop starting; what is half made is taken up again by the next server."""
+        """Stop starting; what is half made is taken up by another server, or the next."""
         tasks = [*self._starts.values(), *self._ends.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await leases.release(self._database, starter=self.id)
 
 
 def spec_of(sandbox: Sandbox, pids: int) -> SandboxSpec:

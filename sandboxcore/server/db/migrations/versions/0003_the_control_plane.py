@@ -127,7 +127,7 @@ def upgrade() -> None:
         sa.Column("pool_id", sa.String(length=36), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
         sa.Column("hit", sa.Boolean(), nullable=False),
-        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=True),
         sa.Column("reason", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(
             ["pool_id"], ["pools.id"], name=op.f("fk_pool_claims_pool_id_pools"), ondelete="CASCADE"
@@ -180,6 +180,9 @@ def upgrade() -> None:
     )
     op.add_column("pools", sa.Column("failures", sa.Integer(), server_default="0", nullable=False))
     op.add_column("pools", sa.Column("retry_at", sa.Double(), nullable=True))
+    op.add_column("pools", sa.Column("limited", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.add_column("sandboxes", sa.Column("starter", sa.String(length=36), nullable=True))
+    op.add_column("sandboxes", sa.Column("start_lease_until", sa.Double(), nullable=True))
     op.add_column("sandboxes", sa.Column("cpu_millis", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("sandboxes", sa.Column("memory_bytes", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("sandboxes", sa.Column("storage_bytes", sa.BigInteger(), server_default="0", nullable=False))
@@ -239,6 +242,9 @@ def downgrade() -> None:
     op.drop_column("sandboxes", "storage_bytes")
     op.drop_column("sandboxes", "memory_bytes")
     op.drop_column("sandboxes", "cpu_millis")
+    op.drop_column("sandboxes", "start_lease_until")
+    op.drop_column("sandboxes", "starter")
+    op.drop_column("pools", "limited")
     op.drop_column("pools", "retry_at")
     op.drop_column("pools", "failures")
     op.drop_index(op.f("ix_service_tokens_sandbox_id"), table_name="service_tokens")

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from sandboxcore.shim.spawner import Spawner
 
 COMMANDS_PART = 256 * 1024
+BACKLOG = 512
+"""As many as may be open: on a unix socket, connecting to a full queue fails at once."""
 _CREDENTIALS = struct.Struct("3i")
 _ACCEPT_PAUSE = 0.2
 
@@ -98,7 +100,7 @@ def listen(path: str, mode: int, gid: int | None) -> socket.socket:
         if gid is not None:
             os.chown(path, -1, gid)
         os.chmod(path, mode)  # noqa: PTH101 - pathlib is not loaded in this process
-        listener.listen(128)
+        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError:
         listener.close()

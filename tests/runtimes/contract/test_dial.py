@@ -19,6 +19,7 @@ from tests.shim.peer import Peer, close_all, run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
     from sandboxcore.runtimes.base import Runtime, RuntimeSandbox
 
     Start = Callable[..., Awaitable["Program"]]
@@ -184,8 +185,9 @@ async def test_nothing_listens(shim: Path, start: Start) -> None:
 
 @pytest.mark.parametrize("port", [0, -1, 65536, "80", None, True, 80.0])
 async def test_what_is_no_port(shim: Path, port: object) -> None:
-    answer = await (await Caller.dial(shim, port)).answer()
-    assert answer["error_type"] == "DialFailed"
+    caller = await Caller.dial(shim, port)
+    assert (await caller.answer())["error_type"] == "DialFailed"
+    caller.close()
 
 
 async def test_a_program_that_never_accepts(shim: Path, start: Start) -> None:

@@ -83,7 +83,9 @@ class PoolKeeper:
 
     async def _fill(self, core: Core, pool: PoolState) -> None:
         for _ in range(min(pool.replicas - pool.living, MOST_STARTS)):
-            sandbox_id = await pools.add_warm(core.database, actor=ACTOR, pool=pool)
+            sandbox_id = await pools.add_warm(
+                core.database, actor=ACTOR, pool=pool, starter=core.starter.id
+            )
             sandbox = await sandboxes.load_for_start(core.database, sandbox_id) if sandbox_id else None
             if sandbox is None:
                 return

@@ -16,6 +16,7 @@ from sandboxcore.server.services.sandboxes import VISIBLE, lifetimes
 
 if TYPE_CHECKING:
     from sandboxcore.server.core import Core
+    from sandboxcore.server.services.ending import StopReason
 
 log = logging.getLogger("sandboxd.reaper")
 ACTOR = "system"
@@ -61,10 +62,13 @@ async def _runs_a_program(sandbox: Sandbox) -> bool:
 
 
 async def _end(core: Core, sandbox: Sandbox) -> None:
-    if await sandboxes.want_gone_by_system(core.database, actor=ACTOR, sandbox_id=sandbox.id, expired_by=now()):
-        over = sandbox.ttl_seconds and sandbox.created_at + sandbox.ttl_seconds <= now()
+    moment = now()
+    over = sandbox.ttl_seconds and sandbox.created_at + sandbox.ttl_seconds <= moment
+    reason: StopReason = "lifetime" if over else "idle"
+    if await sandboxes.want_gone_by_system(
+        core.database, actor=ACTOR, sandbox_id=sandbox.id, reason=reason, expired_by=moment
+    ):
         log.info("sandbox %s ended: its %s is over", sandbox.id, "lifetime" if over else "idle time")
-
         await core.starter.end(sandbox.id)
 
 

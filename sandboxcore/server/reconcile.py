@@ -69,7 +69,9 @@ async def _take_up(core: Core, sandbox_id: str, awaited: bool) -> None:
         return  # another server is at it
     if awaited:
         log.info("sandbox %s: its creator is gone and never learned its name; it is removed", sandbox_id)
-        if await sandboxes.want_gone_by_system(core.database, actor=ACTOR, sandbox_id=sandbox_id):
+        if await sandboxes.want_gone_by_system(
+            core.database, actor=ACTOR, sandbox_id=sandbox_id, reason="creator_gone"
+        ):
             await core.starter.end(sandbox_id)
         return
     sandbox = await sandboxes.load_for_start(core.database, sandbox_id)

@@ -10,7 +10,7 @@ from sandboxcore.server.errors import ApiError, UnavailableError
 from sandboxcore.server.services import sandboxes
 from sandboxcore.server.services.limits import check_lifetime, check_name
 from sandboxcore.server.services.sandboxes import Created, Lifetimes
-from sandboxcore.server.services.starting import NOT_WANTED
+from sandboxcore.server.services.starting import ACTOR, NOT_WANTED
 from sandboxcore.server.waiting import client_left, first_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sandboxcore.server.auth import Caller
     from sandboxcore.server.core import Core
     from sandboxcore.server.db.models import Sandbox
+    from sandboxcore.server.services.ending import StopReason
     from sandboxcore.server.services.starting import Outcome
 
 MOST_CLAIMS = 10
@@ -59,10 +60,10 @@ async def create_and_wait(
     try:
         outcome = await _wait(start, timeout, receive, may_leave=created.is_new and sandbox.awaited)
     except ApiError as error:
-        await _drop(core, actor, sandbox)
+        await _drop(core, sandbox, "creator_gone" if isinstance(error, ClientGoneError) else "start_timeout")
         raise error from None
     if outcome.kind is not None:
-        await _drop(core, actor, sandbox)
+        await _drop(core, sandbox, "start_failed")
         raise _start_error(outcome)
     sandbox.state = "ready"
     return sandbox
@@ -74,7 +75,7 @@ async def _claim_or_create(core: Core, actor: Caller, body: BoxIn, idempotency_k
         created = await _create(core, actor, body, idempotency_key)
         if not created.is_new or created.sandbox.state != "ready" or await _answers(created.sandbox):
             return created
-        await _drop(core, actor, created.sandbox)
+        await _drop(core, created.sandbox, "died")
     raise UnavailableError("every warm sandbox of this template has died; look at its pool, and try again")
 
 
@@ -101,6 +102,7 @@ async def _create(core: Core, actor: Caller, body: BoxIn, idempotency_key: str |
             check_lifetime(ttl, settings, "ttl_seconds"), check_lifetime(idle_ttl, settings, "idle_ttl_seconds")
         ),
         awaited=body.wait_for_ready,
+        starter=core.starter.id,
         idempotency_key=idempotency_key,
     )
 
@@ -123,9 +125,9 @@ async def _wait(start: asyncio.Task[Outcome], seconds: float, receive: Receive, 
     raise ApiError(408, "Timeout", message)
 
 
-async def _drop(core: Core, actor: Caller, sandbox: Sandbox) -> None:
+async def _drop(core: Core, sandbox: Sandbox, reason: StopReason) -> None:
     """Remove a sandbox whose creator was told that there is none."""
-    if await sandboxes.want_gone_by_system(core.database, actor=actor.actor, sandbox_id=sandbox.id):
+    if await sandboxes.want_gone_by_system(core.database, actor=ACTOR, sandbox_id=sandbox.id, reason=reason):
         await core.starter.end(sandbox.id)
 
 

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, StaticPool
 
+from sandboxcore.server.db.news import News, to_be_told
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
@@ -43,6 +45,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.news = News()
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._sqlite: _Sqlite | None = None
         self._postgres: _Postgres | None = None
@@ -73,6 +76,7 @@ class Database:
         """
         async with self._backend.write(workspace_id) as session:
             yield session
+        self.news.tell(to_be_told(session))
 
     async def fetch_one(self, statement: Executable, parameters: Mapping[str, Any]) -> Row[Any] | None:
         """The first row of a statement that is made once and run often, or None."""
@@ -188,6 +192,7 @@ class _InlineSession:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.add = session.add
+        self.info = session.info
 
     async def execute(self, *arguments: Any, **options: Any) -> Any:
         """See ``AsyncSession``."""

@@ -304,7 +304,7 @@ class Event(Base):
     actor: Mapped[str] = mapped_column(String(200))
     subject_kind: Mapped[str] = mapped_column(String(16))
     subject_id: Mapped[str] = mapped_column(ID)
-    subject_name: Mapped[str] = mapped_column(NAME)
+    subject_name: Mapped[str] = mapped_column(String(200))
     data: Mapped[str] = mapped_column(Text)
     """A JSON object."""
 

@@ -2,56 +2,92 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import update
+from sqlalchemy import bindparam, insert, select, update
 
 from sandboxcore.server.clock import now
-from sandboxcore.server.db.models import Event, Workspace
+from sandboxcore.server.db.models import ApiKey, Base, Event, Pool, Sandbox, Template, Volume, Workspace
+from sandboxcore.server.db.news import tell_after_commit
+from sandboxcore.server.services.event_types import EVENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from sandboxcore.server.db.models import ApiKey, Pool, Sandbox, Template, Volume
+Recordable = Sandbox | Template | Volume | Pool | ApiKey | Workspace
+_KINDS: dict[type[Recordable], str] = {
+    Sandbox: "sandbox",
+    Template: "template",
+    Volume: "volume",
+    Pool: "pool",
+    ApiKey: "key",
+    Workspace: "workspace",
+}
+_WORKSPACES = Base.metadata.tables["workspaces"]
+_NEXT_NUMBER = (
+    update(_WORKSPACES)
+    .where(_WORKSPACES.c.id == bindparam("workspace"))
+    .values(event_count=_WORKSPACES.c.event_count + 1)
+    .returning(_WORKSPACES.c.event_count)
+)
+_INSERT = insert(Base.metadata.tables["events"])
 
-    Subject = Sandbox | Template | Volume | Pool | ApiKey | Workspace
 
-KINDS = {"ApiKey": "key"}
-"""What a row's kind is called where it is not its class's name."""
-NAME_LENGTH = 63
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an event is about, where there is no row of it at hand."""
+
+    kind: str
+    id: str
+    name: str
+    workspace_id: str
+
+
+def subject_of(row: Recordable) -> Subject:
+    """A row as the subject of an event; a workspace is its own."""
+    workspace_id = row.id if isinstance(row, Workspace) else row.workspace_id
+    return Subject(_KINDS[type(row)], row.id, row.name, workspace_id)
 
 
 async def record(
-    session: AsyncSession, subject: Subject, what: str, *, actor: str, data: Mapping[str, Any] | None = None
+    session: AsyncSession,
+    subject: Recordable | Subject,
+    what: str,
+    *,
+    actor: str,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record that ``what`` happened to a row, in the transaction that makes it happen.
+    """Record that ``what`` happened to ``subject``, in the transaction that makes it happen.
 
-    The session must come from ``database.write(workspace_id)``: numbers are given in the order of commits.
+    The session must come from ``database.write(workspace_id)``: it takes the workspace's lock before any other, and
+    the number is the next in the order of commits. Raises ``ValueError`` for a type that ``EVENT_TYPES`` lacks.
     """
-    table = type(subject).__name__
-    kind = KINDS.get(table, table.lower())
-    workspace_id = subject.id if isinstance(subject, Workspace) else subject.workspace_id
+    about = subject if isinstance(subject, Subject) else subject_of(subject)
+    event_type = f"{about.kind}.{what}"
+    if event_type not in EVENT_TYPES:
+        raise ValueError(f"there is no event type {event_type!r}")
     await session.flush()
-    number = await session.scalar(
-        update(Workspace)
-        .where(Workspace.id == workspace_id)
-        .values(event_count=Workspace.event_count + 1)
-        .returning(Workspace.event_count)
-        .execution_options(synchronize_session=False)
-    )
-    session.add(
-        Event(
-            workspace_id=workspace_id,
-            number=number,
-            at=now(),
-            type=f"{kind}.{what}",
-            actor=actor,
-            subject_kind=kind,
-            subject_id=subject.id,
-            subject_name=subject.name[:NAME_LENGTH],
-            data=orjson.dumps(dict(data or {})).decode(),
-        )
-    )
+    number = await session.scalar(_NEXT_NUMBER, {"workspace": about.workspace_id})
+    values = {
+        "workspace_id": about.workspace_id,
+        "number": number,
+        "at": now(),
+        "type": event_type,
+        "actor": actor,
+        "subject_kind": about.kind,
+        "subject_id": about.id,
+        "subject_name": about.name,
+        "data": orjson.dumps(dict(data or {})).decode(),
+    }
+    await session.execute(_INSERT, values)
+    tell_after_commit(session, about.workspace_id)
+
+
+async def last_name(session: AsyncSession, subject: Subject) -> str:
+    """What the subject was called in its latest event, where its row has given its name up."""
+    query = select(Event.subject_name).where(Event.workspace_id == subject.workspace_id, Event.subject_id == subject.id)
+    return await session.scalar(query.order_by(Event.number.desc()).limit(1)) or subject.name

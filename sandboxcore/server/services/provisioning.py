@@ -113,7 +113,8 @@ class Provisioner:
         failure = await self._ask(volume_id, lambda runtime: runtime.resize_volume(volume_id, parse_bytes(size)))
         if failure is None or failure.kind != "Unavailable":
             grown = size if failure is None else None
-            await volumes.settle_size(self._database, actor=ACTOR, volume_id=volume_id, size=grown)
+            message = failure.message if failure else None
+            await volumes.settle_size(self._database, actor=ACTOR, volume_id=volume_id, size=grown, message=message)
         return failure
 
     async def _remove(self, volume_id: str) -> Failure | None:

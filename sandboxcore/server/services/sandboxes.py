@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
 
-from sandboxcore.server.clock import now
+from sandboxcore.server.clock import iso, now
 from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount
 from sandboxcore.server.errors import NotFoundError
 from sandboxcore.server.names import is_id, new_id, new_sandbox_name
 from sandboxcore.server.services._conflicts import name_taken, unique_name
 from sandboxcore.server.services._rows import writing_to
-from sandboxcore.server.services.pools import WARM_MARK, claim
+from sandboxcore.server.services.ending import count_ready, end, record_warm
+from sandboxcore.server.services.events import Subject, record
+from sandboxcore.server.services.leases import lease_for
+from sandboxcore.server.services.pools import WARM_MARK, claim, why_missed
 from sandboxcore.server.services.templates import find_template
 
 if TYPE_CHECKING:
@@ -27,12 +30,16 @@ if TYPE_CHECKING:
     from sandboxcore.runtimes.base import RuntimeSandbox
     from sandboxcore.server.auth import Caller
     from sandboxcore.server.db.engine import Database
+    from sandboxcore.server.services.ending import StopReason
+    from sandboxcore.server.services.pools import Miss
 
 WITH_TEMPLATE = joinedload(Sandbox.template).load_only(Template.name)
 WITH_POOL = joinedload(Sandbox.pool)
 VISIBLE = (Sandbox.state != "deleting", ~Sandbox.warm)
+MOST_AT_A_TIME = 500
+"""Sandboxes whose use is written down in one statement."""
 
-_ROWS = (
+ROWS = (
     select(
         Sandbox.__table__,
         Template.name.label("template_name"),
@@ -40,8 +47,10 @@ _ROWS = (
     )
     .outerjoin(Template, Template.id == Sandbox.template_id)
     .outerjoin(Pool, Pool.id == Sandbox.pool_id)
-    .where(Sandbox.workspace_id == bindparam("workspace_id"), *VISIBLE)
+    .where(*VISIBLE)
 )
+"""Every sandbox that is somebody's, of all workspaces, as its view needs it."""
+_ROWS = ROWS.where(Sandbox.workspace_id == bindparam("workspace_id"))
 _LIST = _ROWS.order_by(Sandbox.created_at, Sandbox.id)
 _BY_NAME = _ROWS.where(Sandbox.name == bindparam("name"))
 _BY_ID = _ROWS.where(Sandbox.id == bindparam("id"))
@@ -70,6 +79,8 @@ class Created:
 
     sandbox: Sandbox
     is_new: bool
+    missed: Miss | None = None
+    """Why it is no warm one, where its template has a pool."""
 
 
 def lifetimes(sandbox: Sandbox | Row[Any]) -> Lifetimes:
@@ -85,9 +96,10 @@ async def create_sandbox(
     name: str | None,
     lives: Lifetimes,
     awaited: bool,
+    starter: str,
     idempotency_key: str | None = None,
 ) -> Created:
-    """Want a new sandbox, in state ``provisioning``.
+    """Want a new sandbox, in state ``provisioning``, which ``starter`` starts; or take a pool's warm one.
 
     The same ``idempotency_key`` again gives the sandbox that the first call made. Raises ``NotFoundError`` (template)
     or ``ConflictError`` (name taken).
@@ -102,13 +114,17 @@ async def create_sandbox(
             warm = await claim(session, template)
             if warm is not None:
                 _take(warm, wanted)
-                return Created(await _with_names(session, warm), is_new=True)
+                await _record_claim(session, warm, template, actor.actor)
+                return Created(warm, is_new=True)
+            missed = await why_missed(session, template)
             unknown = awaited and name is None and idempotency_key is None
-            sandbox = _new_sandbox(template, wanted, awaited=unknown)
+            sandbox = _new_sandbox(template, wanted | lease_for(starter), awaited=unknown)
             session.add(sandbox)
+            data = {"template": template.name, "pool": None, "start": "cold", "awaited": awaited}
+            await record(session, sandbox, "created", actor=actor.actor, data=data)
     except IntegrityError as error:
         return Created(await _after_collision(database, actor, name, idempotency_key, error), is_new=False)
-    return Created(sandbox, is_new=True)
+    return Created(sandbox, is_new=True, missed=missed)
 
 
 def _wanted(actor: Caller, name: str | None, lives: Lifetimes, idempotency_key: str | None) -> dict[str, Any]:
@@ -147,12 +163,13 @@ def _take(sandbox: Sandbox, wanted: dict[str, Any]) -> None:
         setattr(sandbox, field, value)
 
 
-async def _with_names(session: AsyncSession, sandbox: Sandbox) -> Sandbox:
-    """The sandbox with its template and pool loaded."""
-    await session.flush()
-    query = select(Sandbox).where(Sandbox.id == sandbox.id).options(WITH_TEMPLATE, WITH_POOL)
-    loaded: Sandbox | None = await session.scalar(query.execution_options(populate_existing=True))
-    return loaded or sandbox
+async def _record_claim(session: AsyncSession, sandbox: Sandbox, template: Template, actor: str) -> None:
+    """The sandbox's pool must be loaded."""
+    pool = {"pool": sandbox.pool_name, "pool_id": sandbox.pool_id}
+    data = {"template": template.name, **pool, "start": "warm"}
+    await record(session, sandbox, "created", actor=actor, data=data)
+    ready = await count_ready(session, sandbox.pool_id or "")
+    await record(session, sandbox, "claimed", actor=actor, data={**pool, "ready_replicas": ready})
 
 
 async def _by_idempotency_key(session: AsyncSession, caller: Caller, key: str | None) -> Sandbox | None:
@@ -210,6 +227,7 @@ async def update_sandbox(
     with unique_name("sandbox", new_name or ""):
         async with database.write(actor.workspace_id) as session:
             sandbox = await _find(session, actor, name)
+            before = sandbox.name, lifetimes(sandbox)
             sandbox.name = new_name or sandbox.name
             if ttl_seconds is not None:
                 sandbox.ttl_seconds = ttl_seconds
@@ -218,79 +236,118 @@ async def update_sandbox(
             sandbox.last_activity_at = activity(sandbox.id, sandbox.last_activity_at)
             sandbox.expires_at = lifetimes(sandbox).expires_at(sandbox.created_at, sandbox.last_activity_at)
             sandbox.updated_at = now()
+            await _record_changes(session, sandbox, before, actor.actor)
     return sandbox
+
+
+async def _record_changes(session: AsyncSession, sandbox: Sandbox, before: tuple[str, Lifetimes], actor: str) -> None:
+    name, lives = before
+    if sandbox.name != name:
+        await record(session, sandbox, "renamed", actor=actor, data={"before": name})
+    if lifetimes(sandbox) != lives:
+        data = {**asdict(lifetimes(sandbox)), "expires_at": iso(sandbox.expires_at)}
+        await record(session, sandbox, "lifetimes_changed", actor=actor, data=data)
 
 
 async def want_gone(database: Database, *, actor: Caller, name: str) -> str:
     """Mark a sandbox ``deleting``, which frees its name, and give its identifier. Raises ``NotFoundError``."""
     async with database.write(actor.workspace_id) as session:
         sandbox = await _find(session, actor, name)
-        return await _mark_deleting(session, sandbox.id)
+        await end(session, Sandbox.id == sandbox.id, actor=actor.actor, reason="deleted")
+        return sandbox.id
 
 
 async def want_gone_by_system(
-    database: Database, *, actor: str, sandbox_id: str, expired_by: float | None = None
+    database: Database, *, actor: str, sandbox_id: str, reason: StopReason, expired_by: float | None = None
 ) -> bool:
     """Mark a sandbox ``deleting`` without a caller; with ``expired_by`` only when its time has come by then."""
-    del actor
-    condition = [Sandbox.id == sandbox_id, Sandbox.state != "deleting"]
+    condition = [Sandbox.id == sandbox_id]
     if expired_by is not None:
         condition.append(Sandbox.expires_at <= expired_by)
     async with writing_to(database, Sandbox, sandbox_id) as session:
-        found = await session.scalar(select(Sandbox.id).where(*condition))
-        if found is not None:
-            await _mark_deleting(session, found)
-    return found is not None
-
-
-async def _mark_deleting(session: AsyncSession, sandbox_id: str) -> str:
-    await session.execute(
-        update(Sandbox)
-        .where(Sandbox.id == sandbox_id)
-        .values(state="deleting", template_id=None, pool_id=None, expires_at=None, updated_at=now())
-    )
-    return sandbox_id
+        return bool(await end(session, *condition, actor=actor, reason=reason))
 
 
 async def forget(database: Database, *, actor: str, sandbox_id: str) -> None:
     """Remove the row of a sandbox that the runtime has let go of."""
-    del actor
+    gone = (Sandbox.id == sandbox_id, Sandbox.state == "deleting")
     async with writing_to(database, Sandbox, sandbox_id) as session:
-        await session.execute(delete(Sandbox).where(Sandbox.id == sandbox_id, Sandbox.state == "deleting"))
+        row = (await session.execute(select(Sandbox.workspace_id, Sandbox.name, Sandbox.warm).where(*gone))).first()
+        if row is None:
+            return
+        await session.execute(delete(Sandbox).where(*gone))
+        if not row.warm:
+            await record(session, Subject("sandbox", sandbox_id, row.name, row.workspace_id), "deleted", actor=actor)
 
 
 async def mark_ready(database: Database, *, actor: str, made: RuntimeSandbox) -> bool:
     """Record that a sandbox runs; False when it is not wanted any more."""
-    del actor
     moment = now()
     values = {"state": "ready", "shim_socket": str(made.shim_socket), "ready_at": moment, "updated_at": moment}
-    return await _leave(database, made.id, ("provisioning",), values | {"awaited": False})
+    async with writing_to(database, Sandbox, made.id) as session:
+        sandbox = await _leave(session, made.id, ("provisioning",), values | {"awaited": False})
+        if sandbox is not None:
+            seconds = round(moment - sandbox.created_at, 4)
+            await _record_change(session, sandbox, "ready", actor=actor, data={"seconds": seconds})
+    return sandbox is not None
 
 
 async def mark_failed(
-    database: Database, *, actor: str, sandbox_id: str, kind: str, message: str, stop_reason: str | None = None
+    database: Database, *, actor: str, sandbox_id: str, kind: str, message: str, stop_reason: StopReason
 ) -> bool:
     """Record that a sandbox did not start, or ended by itself; False when it is not wanted any more."""
-    del actor
     values = {"state": "failed", "status_kind": kind, "status_message": message, "stop_reason": stop_reason}
-    return await _leave(database, sandbox_id, ("provisioning", "ready"), values | {"updated_at": now()})
-
-
-async def _leave(database: Database, sandbox_id: str, states: tuple[str, ...], values: dict[str, object]) -> bool:
-    query = (
-        update(Sandbox).where(Sandbox.id == sandbox_id, Sandbox.state.in_(states)).values(values).returning(Sandbox.id)
-    )
+    data = {"kind": kind, "message": message, "stop_reason": stop_reason}
     async with writing_to(database, Sandbox, sandbox_id) as session:
-        return await session.scalar(query) is not None
+        sandbox = await _leave(session, sandbox_id, ("provisioning", "ready"), values | {"updated_at": now()})
+        if sandbox is not None:
+            await _record_change(session, sandbox, "failed", actor=actor, data=data)
+    return sandbox is not None
+
+
+async def _leave(
+    session: AsyncSession, sandbox_id: str, states: tuple[str, ...], values: dict[str, object]
+) -> Sandbox | None:
+    """Change a sandbox that is in one of these states; the sandbox, or None."""
+    left: Sandbox | None = await session.scalar(
+        update(Sandbox)
+        .where(Sandbox.id == sandbox_id, Sandbox.state.in_(states))
+        .values(values)
+        .returning(Sandbox)
+        .execution_options(synchronize_session=False)
+    )
+    return left
+
+
+async def _record_change(
+    session: AsyncSession, sandbox: Sandbox, what: str, *, actor: str, data: dict[str, Any]
+) -> None:
+    """Record it of the sandbox, or of its pool as long as it is nobody's."""
+    if not sandbox.warm:
+        await record(session, sandbox, what, actor=actor, data=data)
+        return
+    pool: Pool | None = await session.scalar(select(Pool).where(Pool.id == sandbox.pool_id))
+    if pool is not None:
+        await record_warm(session, pool, f"warm_{what}", actor=actor, sandbox_id=sandbox.id, data=data)
 
 
 async def record_activity(database: Database, *, actor: str, moments: dict[str, float]) -> None:
     """Write down when each sandbox was last used, and move its idle deadline."""
-    del actor
-    async with database.write() as session:
-        for sandbox in await session.scalars(select(Sandbox).where(Sandbox.id.in_(moments), *VISIBLE)):
-            sandbox.last_activity_at = max(sandbox.last_activity_at, moments[sandbox.id])
-            sandbox.expires_at = lifetimes(sandbox).expires_at(sandbox.created_at, sandbox.last_activity_at)
+    del actor  # it changes nothing that anybody did
+    due = list(moments)
+    for first in range(0, len(due), MOST_AT_A_TIME):
+        some = due[first : first + MOST_AT_A_TIME]
+        rows = await database.fetch_all(select(Sandbox.id, Sandbox.workspace_id).where(Sandbox.id.in_(some)), {})
+        for workspace_id in {row.workspace_id for row in rows}:
+            its = [row.id for row in rows if row.workspace_id == workspace_id]
+            async with database.write(workspace_id) as session:
+                await _move_deadlines(session, its, moments)
+
+
+async def _move_deadlines(session: AsyncSession, sandbox_ids: Sequence[str], moments: dict[str, float]) -> None:
+    for sandbox in await session.scalars(select(Sandbox).where(Sandbox.id.in_(sandbox_ids), *VISIBLE)):
+        sandbox.last_activity_at = max(sandbox.last_activity_at, moments[sandbox.id])
+        sandbox.expires_at = lifetimes(sandbox).expires_at(sandbox.created_at, sandbox.last_activity_at)
 
 
 async def load_for_start(database: Database, sandbox_id: str) -> Sandbox | None:

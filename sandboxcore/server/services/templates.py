@@ -14,6 +14,7 @@ from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount,
 from sandboxcore.server.errors import ConflictError, InvalidError, NotFoundError
 from sandboxcore.server.names import is_id, new_id
 from sandboxcore.server.services._conflicts import unique_name
+from sandboxcore.server.services.events import record
 from sandboxcore.server.services.limits import WantedResources, check_mount_path, check_name
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ async def create_template(
         async with database.write(actor.workspace_id) as session:
             template.mounts = await _mounts(session, actor, mounts)
             session.add(template)
+            await record(session, template, "created", actor=actor.actor, data={"image": template.image})
     return template
 
 
@@ -90,8 +92,10 @@ async def rename_template(database: Database, *, actor: Caller, name: str, new_n
     with unique_name("template", new_name):
         async with database.write(actor.workspace_id) as session:
             template = await find_template(session, actor, name)
-            template.name = new_name
+            before, template.name = template.name, new_name
             template.updated_at = now()
+            if before != new_name:
+                await record(session, template, "renamed", actor=actor.actor, data={"before": before})
     return template
 
 
@@ -104,6 +108,7 @@ async def delete_template(database: Database, *, actor: Caller, name: str) -> No
             if users:
                 raise ConflictError("InUse", f"template '{template.name}' is in use by {users}; delete those first")
             await session.delete(template)
+            await record(session, template, "deleted", actor=actor.actor)
     except IntegrityError:
         raise ConflictError("InUse", f"template '{name}' has just come into use") from None
 

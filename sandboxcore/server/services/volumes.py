@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, or_, select
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Template, TemplateMount, Volume
@@ -13,12 +14,12 @@ from sandboxcore.server.names import is_id, new_id
 from sandboxcore.server.quantity import parse_bytes
 from sandboxcore.server.services._conflicts import name_taken, unique_name
 from sandboxcore.server.services._rows import writing_to
+from sandboxcore.server.services.events import last_name, record, subject_of
 from sandboxcore.server.services.limits import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from sandboxcore.server.auth import Caller
@@ -52,6 +53,7 @@ async def create_volume(database: Database, *, actor: Caller, name: str, size: s
     with unique_name("volume", name):
         async with database.write(actor.workspace_id) as session:
             session.add(volume)
+            await record(session, volume, "created", actor=actor.actor, data={"size": size})
     return volume
 
 
@@ -86,6 +88,9 @@ async def want_size(database: Database, *, actor: Caller, name: str, new_name: s
             return None
         if volume.wanted_size is not None and parse_bytes(volume.wanted_size) != wanted_bytes:
             raise ResizeRefusedError(f"volume '{volume.name}' is growing to {volume.wanted_size} just now")
+        if volume.wanted_size is None:
+            data = {"size": volume.size, "wanted_size": size}
+            await record(session, volume, "growing", actor=actor.actor, data=data)
         volume.wanted_size = size
     return volume
 
@@ -96,8 +101,10 @@ async def rename_volume(database: Database, *, actor: Caller, name: str, new_nam
     with unique_name("volume", new_name):
         async with database.write(actor.workspace_id) as session:
             volume = await _find(session, actor, name)
-            volume.name = new_name
+            before, volume.name = volume.name, new_name
             volume.updated_at = now()
+            if before != new_name:
+                await record(session, volume, "renamed", actor=actor.actor, data={"before": before})
     return volume
 
 
@@ -108,40 +115,61 @@ async def want_gone(database: Database, *, actor: Caller, name: str) -> str:
         users = await _templates(session, volume.id)
         if users:
             raise ConflictError("InUse", f"volume '{volume.name}' is in use by {users}; delete those first")
-        await _mark_deleting(session, volume.id)
+        await _mark_deleting(session, volume, actor.actor)
     return volume.id
 
 
 async def want_gone_by_system(database: Database, *, actor: str, volume_id: str) -> None:
     """Mark a volume ``deleting`` whose creator was told that there is none; one that is ready by now stays."""
-    del actor
+    query = select(Volume).where(Volume.id == volume_id, Volume.state.in_(("provisioning", "failed")))
     async with writing_to(database, Volume, volume_id) as session:
-        await _mark_deleting(session, volume_id, Volume.state.in_(("provisioning", "failed")))
+        volume = await session.scalar(query)
+        if volume is not None:
+            await _mark_deleting(session, volume, actor)
 
 
 async def mark_ready(database: Database, *, actor: str, volume_id: str) -> None:
     """Record that a volume has been made."""
-    del actor
-    await _change(database, volume_id, "provisioning", {"state": "ready"})
+    async with writing_to(database, Volume, volume_id) as session:
+        volume = await _in_state(session, volume_id, "provisioning")
+        if volume is not None:
+            volume.state = "ready"
+            await record(session, volume, "ready", actor=actor)
 
 
 async def mark_failed(database: Database, *, actor: str, volume_id: str, message: str) -> None:
     """Record that a volume could not be made."""
-    del actor
-    await _change(database, volume_id, "provisioning", {"state": "failed", "status_message": message})
+    async with writing_to(database, Volume, volume_id) as session:
+        volume = await _in_state(session, volume_id, "provisioning")
+        if volume is not None:
+            volume.state, volume.status_message = "failed", message
+            await record(session, volume, "failed", actor=actor, data={"message": message})
 
 
-async def settle_size(database: Database, *, actor: str, volume_id: str, size: str | None) -> None:
-    """Record that a volume has grown to ``size``, or None: that it has not and is not wanted to any more."""
-    del actor
-    await _change(database, volume_id, "ready", {"wanted_size": None} | ({"size": size} if size else {}))
+async def settle_size(
+    database: Database, *, actor: str, volume_id: str, size: str | None, message: str | None = None
+) -> None:
+    """Record that a volume has grown to ``size``, or None: that it has not, by ``message``, and is to no more."""
+    async with writing_to(database, Volume, volume_id) as session:
+        volume = await _in_state(session, volume_id, "ready")
+        if volume is None:
+            return
+        volume.wanted_size, volume.size = None, size or volume.size
+        if size:
+            await record(session, volume, "grown", actor=actor, data={"size": size})
+        else:
+            data = {"size": volume.size, "message": message}
+            await record(session, volume, "grow_failed", actor=actor, data=data)
 
 
 async def forget(database: Database, *, actor: str, volume_id: str) -> None:
     """Remove the row of a volume that the runtime has removed."""
-    del actor
     async with writing_to(database, Volume, volume_id) as session:
-        await session.execute(delete(Volume).where(Volume.id == volume_id, Volume.state == "deleting"))
+        volume = await _in_state(session, volume_id, "deleting")
+        if volume is not None:
+            subject = replace(subject_of(volume), name=await last_name(session, subject_of(volume)))
+            await session.execute(delete(Volume).where(Volume.id == volume_id))
+            await record(session, subject, "deleted", actor=actor)
 
 
 async def unfinished(database: Database) -> Sequence[Volume]:
@@ -153,15 +181,19 @@ async def unfinished(database: Database) -> Sequence[Volume]:
         ).all()
 
 
-async def _change(database: Database, volume_id: str, state: str, values: dict[str, str | None]) -> None:
-    query = update(Volume).where(Volume.id == volume_id, Volume.state == state)
-    async with writing_to(database, Volume, volume_id) as session:
-        await session.execute(query.values({**values, "updated_at": now()}))
+async def _in_state(session: AsyncSession, volume_id: str, state: str) -> Volume | None:
+    """The volume, which is about to change, if it is in that state."""
+    volume: Volume | None = await session.scalar(
+        select(Volume).where(Volume.id == volume_id, Volume.state == state).with_for_update()
+    )
+    if volume is not None:
+        volume.updated_at = now()
+    return volume
 
 
-async def _mark_deleting(session: AsyncSession, volume_id: str, *conditions: ColumnElement[bool]) -> None:
-    values = {"state": "deleting", "name": GONE_MARK + volume_id, "updated_at": now()}
-    await session.execute(update(Volume).where(Volume.id == volume_id, *conditions).values(values))
+async def _mark_deleting(session: AsyncSession, volume: Volume, actor: str) -> None:
+    await record(session, volume, "deleting", actor=actor)
+    volume.state, volume.name, volume.updated_at = "deleting", GONE_MARK + volume.id, now()
 
 
 async def _check_free(session: AsyncSession, volume: Volume, new_name: str | None) -> None:

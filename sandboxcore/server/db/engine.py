@@ -87,6 +87,10 @@ class Database:
         """Every row of a statement that is made once and run often."""
         return await self._backend.fetch(statement, parameters)
 
+    async def fetch_aside(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """Every row of a statement that may have much to read, without holding up the event loop."""
+        return await self._backend.fetch_aside(statement, parameters)
+
     async def run_sync(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a transaction, which it commits itself."""
         return await self._backend.run_sync(work)
@@ -122,6 +126,8 @@ class _Postgres:
         async with self._reads.connect() as connection:
             return (await connection.execute(statement, parameters)).all()
 
+    fetch_aside = fetch
+
     async def run_sync(self, work: Callable[[Connection], T]) -> T:
         async with self._writes.connect() as connection:
             return await connection.run_sync(work)
@@ -139,7 +145,7 @@ class _Sqlite:
         event.listen(self._writer, "connect", _leave_begin_to_us)
         self._turn = asyncio.Lock()
         self._looking: Connection | None = None
-        self._checkpoints = create_engine(_synchronous(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._aside = create_engine(_synchronous(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -165,6 +171,13 @@ class _Sqlite:
             self._looking.rollback()
             raise
 
+    async def fetch_aside(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        return await asyncio.to_thread(self._fetch_aside, statement, parameters)
+
+    def _fetch_aside(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        with self._aside.connect() as connection:
+            return connection.execute(statement, parameters).all()
+
     async def run_sync(self, work: Callable[[Connection], T]) -> T:
         async with self._turn:
             with self._writer.connect() as connection:
@@ -175,7 +188,7 @@ class _Sqlite:
         await asyncio.to_thread(self._checkpoint)
 
     def _checkpoint(self) -> None:
-        with self._checkpoints.connect() as connection:
+        with self._aside.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def close(self) -> None:
@@ -183,7 +196,7 @@ class _Sqlite:
             self._looking.close()
         self._reader.dispose()
         self._writer.dispose()
-        self._checkpoints.dispose()
+        self._aside.dispose()
 
 
 class _InlineSession:

@@ -217,6 +217,8 @@ class Sandbox(Base):
         ),
         Index("ix_sandboxes_pool_id_warm_state", "pool_id", "warm", "state"),
         Index("ix_sandboxes_workspace_id_created_at", "workspace_id", "created_at"),
+        # What a workspace holds is summed at every creation: from this index alone.
+        Index("ix_sandboxes_workspace_id_held", "workspace_id", "cpu_millis", "memory_bytes", "storage_bytes"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -229,7 +231,7 @@ class Sandbox(Base):
     """Its creator waits for the answer and knows no name yet: when nobody waits any more, nobody can ever use it."""
     name: Mapped[str] = mapped_column(NAME)
     cpu_millis: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    """What it holds of its workspace's limits, as its template said when it was made."""
+    """What it holds of its workspace's limits, as its template said when it was made; all 0 when it failed."""
     memory_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     state: Mapped[str] = mapped_column(String(16), index=True)
@@ -314,23 +316,24 @@ class Allocation(Base):
 
     __tablename__ = "allocations"
     __table_args__ = (
-        Index("ix_allocations_workspace_id_started_at", "workspace_id", "started_at"),
+        Index("ix_allocations_workspace_id_ended_at", "workspace_id", "ended_at"),
         Index("ix_allocations_subject_id_ended_at", "subject_id", "ended_at"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     subject_kind: Mapped[str] = mapped_column(String(16))
-    """``sandbox`` or ``volume``."""
+    """``sandbox``, ``warm`` (a pool's sandbox until it is claimed) or ``volume``."""
     subject_id: Mapped[str] = mapped_column(ID)
     template_name: Mapped[str] = mapped_column(NAME)
     """Empty for a volume."""
     creator: Mapped[str] = mapped_column(String(200))
+    """Who made or claimed it; ``pool:`` and the pool's name for a warm sandbox."""
     cpu_millis: Mapped[int] = mapped_column(BigInteger)
     memory_bytes: Mapped[int] = mapped_column(BigInteger)
     storage_bytes: Mapped[int] = mapped_column(BigInteger)
     started_at: Mapped[float] = mapped_column(Double)
-    ended_at: Mapped[float | None] = mapped_column(Double)
+    ended_at: Mapped[float | None] = mapped_column(Double, index=True)
     """Empty as long as it is held."""
     cpu_used_seconds: Mapped[float] = mapped_column(Double, default=0, server_default="0")
     """Processor time that was measured, where the runtime can tell."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,11 +15,14 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_TEMPLATES = sa.table("templates", *map(sa.column, ("id", "cpu", "memory", "storage")))
-_SANDBOXES = sa.table(
-    "sandboxes", *map(sa.column, ("id", "template_id", "cpu_millis", "memory_bytes", "storage_bytes"))
-)
-_VOLUMES = sa.table("volumes", *map(sa.column, ("id", "size", "wanted_size", "state", "held_bytes")))
+_HELD = ("cpu_millis", "memory_bytes", "storage_bytes")
+_TEMPLATES = sa.table("templates", *map(sa.column, ("id", "name", "cpu", "memory", "storage")))
+_POOLS = sa.table("pools", *map(sa.column, ("id", "name")))
+_OWN = ("id", "workspace_id", "state", "created_at", "created_by")
+_SANDBOXES = sa.table("sandboxes", *map(sa.column, (*_OWN, "template_id", "pool_id", "warm", *_HELD)))
+_VOLUMES = sa.table("volumes", *map(sa.column, (*_OWN, "size", "wanted_size", "held_bytes")))
+_ALLOCATION = ("id", "workspace_id", "subject_kind", "subject_id", "template_name", "creator", "started_at", *_HELD)
+_ALLOCATIONS = sa.table("allocations", *map(sa.column, _ALLOCATION))
 
 
 def upgrade() -> None:
@@ -61,9 +67,8 @@ def upgrade() -> None:
         ["subject_id", "ended_at"],
         unique=False,
     )
-    op.create_index(
-        "ix_allocations_workspace_id_started_at", "allocations", ["workspace_id", "started_at"], unique=False
-    )
+    op.create_index(op.f("ix_allocations_ended_at"), "allocations", ["ended_at"], unique=False)
+    op.create_index("ix_allocations_workspace_id_ended_at", "allocations", ["workspace_id", "ended_at"], unique=False)
     op.create_table(
         "ended_sandboxes",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -187,6 +192,12 @@ def upgrade() -> None:
     op.add_column("sandboxes", sa.Column("memory_bytes", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("sandboxes", sa.Column("storage_bytes", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index(
+        "ix_sandboxes_workspace_id_held",
+        "sandboxes",
+        ["workspace_id", "cpu_millis", "memory_bytes", "storage_bytes"],
+        unique=False,
+    )
+    op.create_index(
         "ix_sandboxes_workspace_id_created_at",
         "sandboxes",
         ["workspace_id", "created_at"],
@@ -206,6 +217,8 @@ def upgrade() -> None:
     op.add_column("workspaces", sa.Column("default_idle_ttl_seconds", sa.Integer(), nullable=True))
     _fill_sandboxes(op.get_bind())
     _fill_volumes(op.get_bind())
+    _open_sandboxes(op.get_bind())
+    _open_volumes(op.get_bind())
 
 
 def _fill_sandboxes(connection: sa.Connection) -> None:
@@ -215,13 +228,52 @@ def _fill_sandboxes(connection: sa.Connection) -> None:
             "memory_bytes": parse_bytes(row.memory),
             "storage_bytes": parse_bytes(row.storage),
         }
-        connection.execute(sa.update(_SANDBOXES).where(_SANDBOXES.c.template_id == row.id).values(held))
+        holding = (_SANDBOXES.c.template_id == row.id, _SANDBOXES.c.state != "failed")
+        connection.execute(sa.update(_SANDBOXES).where(*holding).values(held))
 
 
 def _fill_volumes(connection: sa.Connection) -> None:
     for row in connection.execute(sa.select(_VOLUMES).where(_VOLUMES.c.state != "failed")).all():
         held = max(parse_bytes(row.size), parse_bytes(row.wanted_size or row.size))
         connection.execute(sa.update(_VOLUMES).where(_VOLUMES.c.id == row.id).values(held_bytes=held))
+
+
+def _open_sandboxes(connection: sa.Connection) -> None:
+    """What lives already has held since it was made."""
+    query = (
+        sa.select(_SANDBOXES, _TEMPLATES.c.name.label("template_name"), _POOLS.c.name.label("pool_name"))
+        .join(_TEMPLATES, _TEMPLATES.c.id == _SANDBOXES.c.template_id)
+        .outerjoin(_POOLS, _POOLS.c.id == _SANDBOXES.c.pool_id)
+        .where(_SANDBOXES.c.state.in_(("provisioning", "ready")))
+    )
+    for row in connection.execute(query).all():
+        values = {
+            **_open(row),
+            "subject_kind": "warm" if row.warm else "sandbox",
+            "template_name": row.template_name,
+            "creator": f"pool:{row.pool_name}" if row.warm else row.created_by,
+            **{column: getattr(row, column) for column in _HELD},
+        }
+        connection.execute(sa.insert(_ALLOCATIONS).values(values))
+
+
+def _open_volumes(connection: sa.Connection) -> None:
+    for row in connection.execute(sa.select(_VOLUMES).where(_VOLUMES.c.state == "ready")).all():
+        values = {
+            **_open(row),
+            "subject_kind": "volume",
+            "template_name": "",
+            "creator": row.created_by,
+            "cpu_millis": 0,
+            "memory_bytes": 0,
+            "storage_bytes": parse_bytes(row.size),
+        }
+        connection.execute(sa.insert(_ALLOCATIONS).values(values))
+
+
+def _open(row: sa.Row[Any]) -> dict[str, Any]:
+    subject = {"subject_id": row.id, "workspace_id": row.workspace_id, "started_at": row.created_at}
+    return {"id": str(uuid.uuid4()), **subject}
 
 
 def downgrade() -> None:
@@ -239,6 +291,7 @@ def downgrade() -> None:
     op.drop_column("workspaces", "event_count")
     op.drop_column("volumes", "held_bytes")
     op.drop_index("ix_sandboxes_workspace_id_created_at", table_name="sandboxes")
+    op.drop_index("ix_sandboxes_workspace_id_held", table_name="sandboxes")
     op.drop_column("sandboxes", "storage_bytes")
     op.drop_column("sandboxes", "memory_bytes")
     op.drop_column("sandboxes", "cpu_millis")
@@ -258,7 +311,8 @@ def downgrade() -> None:
     op.drop_index("ix_ended_sandboxes_workspace_id_ended_at", table_name="ended_sandboxes")
     op.drop_index(op.f("ix_ended_sandboxes_ended_at"), table_name="ended_sandboxes")
     op.drop_table("ended_sandboxes")
-    op.drop_index("ix_allocations_workspace_id_started_at", table_name="allocations")
+    op.drop_index("ix_allocations_workspace_id_ended_at", table_name="allocations")
+    op.drop_index(op.f("ix_allocations_ended_at"), table_name="allocations")
     op.drop_index("ix_allocations_subject_id_ended_at", table_name="allocations")
     op.drop_table("allocations")
     op.drop_table("admin_keys")

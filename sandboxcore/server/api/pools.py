@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request, Response
 
 from sandboxcore.server.api.common import Manager, Reader, answer, errors, get_core, no_content
+from sandboxcore.server.api.listing import asked_page, described
 from sandboxcore.server.api.schemas import PoolIn, PoolOut, PoolPatch, PoolsOut
 from sandboxcore.server.errors import ApiError
 from sandboxcore.server.services import pools
+from sandboxcore.server.services.listing import page
+from sandboxcore.server.services.lists import POOLS
 from sandboxcore.server.services.views import pool_view
 
 if TYPE_CHECKING:
@@ -57,11 +60,17 @@ async def _wait(core: Core, actor: Caller, pool_id: str, seconds: float) -> None
         raise ApiError(504, "Timeout", message) from None
 
 
-@router.get("", response_model=PoolsOut, responses=errors())
+@router.get("", response_model=PoolsOut, responses=errors(422), openapi_extra=described(POOLS))
 async def list_pools(request: Request, caller: Reader) -> Response:
-    """Every pool of the workspace, oldest first."""
-    found = await pools.list_pools(get_core(request).database, caller=caller)
-    return answer({"pools": [pool_view(pool) for pool in found]})
+    """Every pool of the workspace, oldest first; with any parameter a page of them."""
+    database = get_core(request).database
+    asked = asked_page(request, POOLS)
+    if asked is None:
+        found, place = await pools.list_pools(database, caller=caller), {}
+    else:
+        part = await page(database, POOLS, asked, owner=caller.workspace_id)
+        found, place = part.rows, part.place()
+    return answer({"pools": [pool_view(pool) for pool in found], **place})
 
 
 @router.get("/{name}", response_model=PoolOut, responses=errors(404))

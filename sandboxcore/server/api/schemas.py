@@ -14,7 +14,15 @@ Quantity = Annotated[
     Field(max_length=32, examples=["500m", "1Gi"]),
 ]
 """A Kubernetes quantity; a plain number is taken for its text."""
-Name = Annotated[str, Field(max_length=100, examples=["my-sandbox"])]
+Name = Annotated[
+    str,
+    Field(
+        max_length=100,
+        examples=["my-sandbox"],
+        # Said here and checked by the service, whose words are better than a pattern's.
+        json_schema_extra={"pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},
+    ),
+]
 
 
 class Body(BaseModel):
@@ -98,7 +106,14 @@ class VolumeOut(Body):
     created_by: str
 
 
-class VolumesOut(Body):
+class ListOut(Body):
+    """What a list that was asked with any parameter says beside its items."""
+
+    total: Annotated[int | None, Field(description="How many fit in all.")] = None
+    next_cursor: Annotated[str | None, Field(description="Gives the next page; null on the last one.")] = None
+
+
+class VolumesOut(ListOut):
     """Every volume of the workspace."""
 
     volumes: list[VolumeOut]
@@ -160,7 +175,7 @@ class PoolOut(Body):
     created_by: str
 
 
-class PoolsOut(Body):
+class PoolsOut(ListOut):
     """Every pool of the workspace."""
 
     pools: list[PoolOut]
@@ -205,7 +220,7 @@ class TemplateOut(Body):
     created_by: str
 
 
-class TemplatesOut(Body):
+class TemplatesOut(ListOut):
     """Every template of the workspace."""
 
     templates: list[TemplateOut]
@@ -231,7 +246,7 @@ class BoxOut(Body):
     stop_reason: str | None
 
 
-class BoxesOut(Body):
+class BoxesOut(ListOut):
     """Every sandbox of the workspace."""
 
     sandboxes: list[BoxOut]

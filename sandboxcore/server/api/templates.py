@@ -5,9 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from sandboxcore.server.api.common import Manager, Reader, answer, errors, get_core, no_content
+from sandboxcore.server.api.listing import asked_page, described
 from sandboxcore.server.api.schemas import RenameIn, TemplateIn, TemplateOut, TemplatesOut
 from sandboxcore.server.services import templates
 from sandboxcore.server.services.limits import check_resources
+from sandboxcore.server.services.listing import page
+from sandboxcore.server.services.lists import TEMPLATES
 from sandboxcore.server.services.templates import WantedMount
 from sandboxcore.server.services.views import template_view
 
@@ -35,11 +38,17 @@ async def create_template(request: Request, actor: Manager, body: TemplateIn) ->
     return answer(template_view(template), 201)
 
 
-@router.get("", response_model=TemplatesOut, responses=errors())
+@router.get("", response_model=TemplatesOut, responses=errors(422), openapi_extra=described(TEMPLATES))
 async def list_templates(request: Request, caller: Reader) -> Response:
-    """Every template of the workspace, oldest first."""
-    found = await templates.list_templates(get_core(request).database, caller=caller)
-    return answer({"templates": [template_view(template) for template in found]})
+    """Every template of the workspace, oldest first; with any parameter a page of them."""
+    database = get_core(request).database
+    asked = asked_page(request, TEMPLATES)
+    if asked is None:
+        found, place = await templates.list_templates(database, caller=caller), {}
+    else:
+        part = await page(database, TEMPLATES, asked, owner=caller.workspace_id)
+        found, place = part.rows, part.place()
+    return answer({"templates": [template_view(template) for template in found], **place})
 
 
 @router.get("/{name}", response_model=TemplateOut, responses=errors(404))

@@ -7,10 +7,13 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from sandboxcore.server.api.common import Manager, Reader, answer, errors, get_core, no_content
+from sandboxcore.server.api.listing import asked_page, described
 from sandboxcore.server.api.schemas import VolumeIn, VolumeOut, VolumePatch, VolumesOut
 from sandboxcore.server.errors import ApiError
 from sandboxcore.server.services import volumes
 from sandboxcore.server.services.limits import check_size
+from sandboxcore.server.services.listing import page
+from sandboxcore.server.services.lists import VOLUMES
 from sandboxcore.server.services.views import volume_view
 
 router = APIRouter(prefix="/volumes", tags=["volumes"])
@@ -45,11 +48,17 @@ async def create_volume(request: Request, actor: Manager, body: VolumeIn) -> Res
     return answer(volume_view(await volumes.get_volume(core.database, caller=actor, name=volume.id)), 201)
 
 
-@router.get("", response_model=VolumesOut, responses=errors())
+@router.get("", response_model=VolumesOut, responses=errors(422), openapi_extra=described(VOLUMES))
 async def list_volumes(request: Request, caller: Reader) -> Response:
-    """Every volume of the workspace, oldest first."""
-    found = await volumes.list_volumes(get_core(request).database, caller=caller)
-    return answer({"volumes": [volume_view(volume) for volume in found]})
+    """Every volume of the workspace, oldest first; with any parameter a page of them."""
+    database = get_core(request).database
+    asked = asked_page(request, VOLUMES)
+    if asked is None:
+        found, place = await volumes.list_volumes(database, caller=caller), {}
+    else:
+        part = await page(database, VOLUMES, asked, owner=caller.workspace_id)
+        found, place = part.rows, part.place()
+    return answer({"volumes": [volume_view(volume) for volume in found], **place})
 
 
 @router.get("/{name}", response_model=VolumeOut, responses=errors(404))

@@ -8,9 +8,13 @@ from fastapi import APIRouter, Header, Request, Response
 
 from sandboxcore.server.api.common import Reader, Runner, answer, base_url, errors, get_core, no_content
 from sandboxcore.server.api.creating import create_and_wait
+from sandboxcore.server.api.listing import asked_page, described
 from sandboxcore.server.api.schemas import BoxesOut, BoxIn, BoxOut, BoxPatch, StatusOut
 from sandboxcore.server.services import sandboxes
-from sandboxcore.server.services.limits import check_lifetime, check_name
+from sandboxcore.server.services.lifetimes import lifetime_rules
+from sandboxcore.server.services.limits import check_name
+from sandboxcore.server.services.listing import page
+from sandboxcore.server.services.lists import SANDBOXES
 from sandboxcore.server.services.views import sandbox_view, status_message
 
 if TYPE_CHECKING:
@@ -44,13 +48,19 @@ async def create_box(
     return _show(core, request, sandbox, 201)
 
 
-@router.get("", response_model=BoxesOut, responses=errors())
+@router.get("", response_model=BoxesOut, responses=errors(422), openapi_extra=described(SANDBOXES))
 async def list_boxes(request: Request, caller: Reader) -> Response:
-    """Every sandbox of the workspace, oldest first."""
+    """Every sandbox of the workspace, oldest first; with any parameter a page of them."""
     core = get_core(request)
-    found = await sandboxes.list_sandboxes(core.database, caller=caller)
     base = base_url(request)
-    return answer({"sandboxes": [sandbox_view(sandbox, base_url=base, activity=core.activity) for sandbox in found]})
+    asked = asked_page(request, SANDBOXES)
+    if asked is None:
+        found, place = await sandboxes.list_sandboxes(core.database, caller=caller), {}
+    else:
+        part = await page(core.database, SANDBOXES, asked, owner=caller.workspace_id)
+        found, place = part.rows, part.place()
+    views = [sandbox_view(sandbox, base_url=base, activity=core.activity) for sandbox in found]
+    return answer({"sandboxes": views, **place})
 
 
 @router.get("/{name}", response_model=BoxOut, responses=errors(404))
@@ -71,15 +81,15 @@ async def get_status(request: Request, caller: Reader, name: str) -> Response:
 async def update_box(request: Request, actor: Runner, name: str, body: BoxPatch) -> Response:
     """Rename a sandbox or change its lifetimes."""
     core = get_core(request)
-    settings = core.settings
+    rules = await lifetime_rules(core.database, core.settings, actor.workspace_id)
     ttl, idle_ttl = body.ttl_seconds, body.idle_ttl_seconds
     sandbox = await sandboxes.update_sandbox(
         core.database,
         actor=actor,
         name=name,
         new_name=None if body.name is None else check_name(body.name),
-        ttl_seconds=None if ttl is None else check_lifetime(ttl, settings, "ttl_seconds"),
-        idle_ttl_seconds=None if idle_ttl is None else check_lifetime(idle_ttl, settings, "idle_ttl_seconds"),
+        ttl_seconds=None if ttl is None else rules.check_ttl(ttl),
+        idle_ttl_seconds=None if idle_ttl is None else rules.check_idle_ttl(idle_ttl),
         activity=core.activity.last,
     )
     return _show(core, request, sandbox)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sandboxcore.server.dataplane.shim_client import ShimConnection, ShimUnreachableError
 from sandboxcore.server.errors import ApiError, UnavailableError
 from sandboxcore.server.services import sandboxes
-from sandboxcore.server.services.limits import check_lifetime, check_name
-from sandboxcore.server.services.sandboxes import Created, Lifetimes
+from sandboxcore.server.services.lifetimes import lifetime_rules
+from sandboxcore.server.services.limits import check_name
 from sandboxcore.server.services.starting import ACTOR, NOT_WANTED
 from sandboxcore.server.waiting import client_left, first_of
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sandboxcore.server.auth import Caller
     from sandboxcore.server.core import Core
     from sandboxcore.server.db.models import Sandbox
+    from sandboxcore.server.services.sandboxes import Created
     from sandboxcore.server.services.ending import StopReason
     from sandboxcore.server.services.starting import Outcome
 
@@ -90,17 +91,13 @@ async def _answers(sandbox: Sandbox) -> bool:
 
 
 async def _create(core: Core, actor: Caller, body: BoxIn, idempotency_key: str | None) -> Created:
-    settings = core.settings
-    ttl = settings.default_ttl_seconds if body.ttl_seconds is None else body.ttl_seconds
-    idle_ttl = settings.default_idle_ttl_seconds if body.idle_ttl_seconds is None else body.idle_ttl_seconds
+    rules = await lifetime_rules(core.database, core.settings, actor.workspace_id)
     return await sandboxes.create_sandbox(
         core.database,
         actor=actor,
         template_name=body.template_name,
         name=None if body.name is None else check_name(body.name),
-        lives=Lifetimes(
-            check_lifetime(ttl, settings, "ttl_seconds"), check_lifetime(idle_ttl, settings, "idle_ttl_seconds")
-        ),
+        lives=rules.choose(body.ttl_seconds, body.idle_ttl_seconds),
         awaited=body.wait_for_ready,
         starter=core.starter.id,
         idempotency_key=idempotency_key,

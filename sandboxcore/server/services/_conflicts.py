@@ -5,12 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from sandboxcore.server.db.models import Pool, Sandbox, Volume
 from sandboxcore.server.errors import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy.ext.asyncio import AsyncSession
 
 
 @contextmanager
@@ -22,6 +26,17 @@ def unique_name(what: str, name: str) -> Iterator[None]:
         if "name" not in str(error.orig):
             raise
         raise name_taken(what, name) from None
+
+
+async def refuse_taken(
+    session: AsyncSession, model: type[Sandbox | Volume | Pool], workspace_id: str, name: str | None
+) -> None:
+    """Raise ``ConflictError`` where the workspace has one of this name already."""
+    query = select(model.id).where(model.workspace_id == workspace_id, model.name == name)
+    if model is Sandbox:
+        query = query.where(Sandbox.state != "deleting")
+    if name is not None and await session.scalar(query) is not None:
+        raise name_taken(model.__name__.lower(), name)
 
 
 def name_taken(what: str, name: str) -> ConflictError:

@@ -1,4 +1,4 @@
-"""Bounding what callers write: quantities, names, lifetimes. Each raises ``InvalidError``, which names the field."""
+"""Bounding what callers write: quantities, names, paths. Each raises ``InvalidError``, which names the field."""
 
 from __future__ import annotations
 
@@ -68,15 +68,6 @@ def check_resources(cpu: str | None, memory: str | None, storage: str | None, se
         check_size(memory or settings.default_memory, settings.max_memory, "body", "resources", "memory"),
         check_size(storage or settings.default_storage, settings.max_storage, "body", "resources", "storage"),
     )
-
-
-def check_lifetime(seconds: int, settings: Settings, field: str) -> int:
-    """A lifetime in whole minutes, 0 for none."""
-    if seconds < 0 or seconds % 60:
-        raise InvalidError(("body", field), "give whole minutes in seconds (60, 120, …), or 0 to switch it off")
-    if seconds > settings.max_ttl_seconds:
-        raise InvalidError(("body", field), f"the most is {settings.max_ttl_seconds} seconds")
-    return seconds
 
 
 def check_mount_path(path: str, *loc: str | int) -> str:

@@ -17,6 +17,8 @@ from sqlalchemy import bindparam, func, select
 from sandboxcore.server.db.models import Pool, Sandbox, Volume, Workspace
 from sandboxcore.server.errors import InvalidError, NotFoundError, QuotaExceededError
 from sandboxcore.server.quantity import parse_bytes, parse_millis, show_bytes, show_millis
+from sandboxcore.server.services._conflicts import refuse_taken
+from sandboxcore.server.services.events import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -145,10 +147,22 @@ async def room_for(session: AsyncSession, workspace_id: str, asked: Amount) -> Q
     return None
 
 
-async def take(session: AsyncSession, workspace_id: str, asked: Amount) -> None:
-    """Raises ``QuotaExceededError`` where ``asked`` does not fit; the caller then makes what holds it."""
+async def take(
+    session: AsyncSession,
+    workspace_id: str,
+    asked: Amount,
+    *,
+    model: type[Sandbox | Volume | Pool] = Sandbox,
+    name: str | None = None,
+) -> None:
+    """Raises ``QuotaExceededError`` where ``asked`` does not fit; the caller then makes what holds it.
+
+    Raises ``ConflictError`` instead where the ``name`` of what is to be made is taken: who repeats a creation whose
+    answer was lost learns that it is there, though it may be what fills the quota.
+    """
     refusal = await room_for(session, workspace_id, asked)
     if refusal is not None:
+        await refuse_taken(session, model, workspace_id, name)
         raise refusal
 
 
@@ -199,7 +213,6 @@ async def set_limits(database: Database, *, actor: str, workspace_id: str, chang
     Less than what is held ends nothing: there is just no room until enough is gone. Raises ``NotFoundError`` or
     ``InvalidError``.
     """
-    del actor
     for name, value in changes.items():
         _check(name, value)
     async with database.write(workspace_id) as session:
@@ -210,6 +223,7 @@ async def set_limits(database: Database, *, actor: str, workspace_id: str, chang
             setattr(workspace, name, value)
         limits = Limits(**{field.name: getattr(workspace, field.name) for field in fields(Limits)})
         _check_together(limits)
+        await record(session, workspace, "limits_changed", actor=actor, data=changes)
     return limits
 
 

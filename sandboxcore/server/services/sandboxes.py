@@ -13,11 +13,13 @@ from sandboxcore.server.clock import iso, now
 from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount
 from sandboxcore.server.errors import NotFoundError
 from sandboxcore.server.names import is_id, new_id, new_sandbox_name
+from sandboxcore.server.services import ledger, quota
 from sandboxcore.server.services._conflicts import name_taken, unique_name
 from sandboxcore.server.services._rows import writing_to
 from sandboxcore.server.services.ending import count_ready, end, record_warm
 from sandboxcore.server.services.events import Subject, record
 from sandboxcore.server.services.leases import lease_for
+from sandboxcore.server.services.lifetimes import Lifetimes
 from sandboxcore.server.services.pools import WARM_MARK, claim, why_missed
 from sandboxcore.server.services.templates import find_template
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 WITH_TEMPLATE = joinedload(Sandbox.template).load_only(Template.name)
 WITH_POOL = joinedload(Sandbox.pool)
 VISIBLE = (Sandbox.state != "deleting", ~Sandbox.warm)
+HOLDS_NOTHING = {"cpu_millis": 0, "memory_bytes": 0, "storage_bytes": 0}
 MOST_AT_A_TIME = 500
 """Sandboxes whose use is written down in one statement."""
 
@@ -54,23 +57,6 @@ _ROWS = ROWS.where(Sandbox.workspace_id == bindparam("workspace_id"))
 _LIST = _ROWS.order_by(Sandbox.created_at, Sandbox.id)
 _BY_NAME = _ROWS.where(Sandbox.name == bindparam("name"))
 _BY_ID = _ROWS.where(Sandbox.id == bindparam("id"))
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """Seconds, whole minutes, 0 for none."""
-
-    ttl_seconds: int
-    idle_ttl_seconds: int
-
-    def expires_at(self, created_at: float, last_activity_at: float) -> float | None:
-        """The earlier of the two deadlines, or None."""
-        deadlines = []
-        if self.ttl_seconds:
-            deadlines.append(created_at + self.ttl_seconds)
-        if self.idle_ttl_seconds:
-            deadlines.append(last_activity_at + self.idle_ttl_seconds)
-        return min(deadlines, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +87,8 @@ async def create_sandbox(
 ) -> Created:
     """Want a new sandbox, in state ``provisioning``, which ``starter`` starts; or take a pool's warm one.
 
-    The same ``idempotency_key`` again gives the sandbox that the first call made. Raises ``NotFoundError`` (template)
-    or ``ConflictError`` (name taken).
+    The same ``idempotency_key`` again gives the sandbox that the first call made. Raises ``NotFoundError`` (template),
+    ``ConflictError`` (name taken) or ``QuotaExceededError``; a warm one is in the quota already.
     """
     try:
         async with database.write(actor.workspace_id) as session:
@@ -117,11 +103,13 @@ async def create_sandbox(
                 await _record_claim(session, warm, template, actor.actor)
                 return Created(warm, is_new=True)
             missed = await why_missed(session, template)
+            await quota.take(session, actor.workspace_id, quota.sandbox_of(template), name=name)
             unknown = awaited and name is None and idempotency_key is None
             sandbox = _new_sandbox(template, wanted | lease_for(starter), awaited=unknown)
             session.add(sandbox)
             data = {"template": template.name, "pool": None, "start": "cold", "awaited": awaited}
             await record(session, sandbox, "created", actor=actor.actor, data=data)
+            await ledger.open_sandbox(session, sandbox, template_name=template.name)
     except IntegrityError as error:
         return Created(await _after_collision(database, actor, name, idempotency_key, error), is_new=False)
     return Created(sandbox, is_new=True, missed=missed)
@@ -144,6 +132,7 @@ def _wanted(actor: Caller, name: str | None, lives: Lifetimes, idempotency_key: 
 
 
 def _new_sandbox(template: Template, wanted: dict[str, Any], *, awaited: bool) -> Sandbox:
+    held = quota.sandbox_of(template)
     return Sandbox(
         **wanted | {"name": wanted["name"] or new_sandbox_name()},
         id=new_id(),
@@ -152,6 +141,9 @@ def _new_sandbox(template: Template, wanted: dict[str, Any], *, awaited: bool) -
         pool=None,
         warm=False,
         awaited=awaited,
+        cpu_millis=held.cpu_millis,
+        memory_bytes=held.memory_bytes,
+        storage_bytes=held.storage_bytes,
         state="provisioning",
     )
 
@@ -170,6 +162,7 @@ async def _record_claim(session: AsyncSession, sandbox: Sandbox, template: Templ
     await record(session, sandbox, "created", actor=actor, data=data)
     ready = await count_ready(session, sandbox.pool_id or "")
     await record(session, sandbox, "claimed", actor=actor, data={**pool, "ready_replicas": ready})
+    await ledger.claim(session, sandbox, template_name=template.name)
 
 
 async def _by_idempotency_key(session: AsyncSession, caller: Caller, key: str | None) -> Sandbox | None:
@@ -268,14 +261,17 @@ async def want_gone_by_system(
         return bool(await end(session, *condition, actor=actor, reason=reason))
 
 
-async def forget(database: Database, *, actor: str, sandbox_id: str) -> None:
-    """Remove the row of a sandbox that the runtime has let go of."""
+async def forget(database: Database, *, actor: str, sandbox_id: str, cpu_seconds: float | None = None) -> None:
+    """Remove the row of a sandbox that the runtime has let go of; ``cpu_seconds`` is all that it used, where known."""
     gone = (Sandbox.id == sandbox_id, Sandbox.state == "deleting")
     async with writing_to(database, Sandbox, sandbox_id) as session:
         row = (await session.execute(select(Sandbox.workspace_id, Sandbox.name, Sandbox.warm).where(*gone))).first()
         if row is None:
             return
         await session.execute(delete(Sandbox).where(*gone))
+        if cpu_seconds is not None:
+            await ledger.add_cpu(session, {sandbox_id: cpu_seconds})
+        await ledger.close(session, sandbox_id)
         if not row.warm:
             await record(session, Subject("sandbox", sandbox_id, row.name, row.workspace_id), "deleted", actor=actor)
 
@@ -299,8 +295,10 @@ async def mark_failed(
     values = {"state": "failed", "status_kind": kind, "status_message": message, "stop_reason": stop_reason}
     data = {"kind": kind, "message": message, "stop_reason": stop_reason}
     async with writing_to(database, Sandbox, sandbox_id) as session:
-        sandbox = await _leave(session, sandbox_id, ("provisioning", "ready"), values | {"updated_at": now()})
+        change = {**values, **HOLDS_NOTHING, "updated_at": now()}
+        sandbox = await _leave(session, sandbox_id, ("provisioning", "ready"), change)
         if sandbox is not None:
+            await ledger.close(session, sandbox_id)
             await _record_change(session, sandbox, "failed", actor=actor, data=data)
     return sandbox is not None
 

@@ -12,6 +12,7 @@ from sandboxcore.server.db.models import Template, TemplateMount, Volume
 from sandboxcore.server.errors import ApiError, ConflictError, NotFoundError
 from sandboxcore.server.names import is_id, new_id
 from sandboxcore.server.quantity import parse_bytes
+from sandboxcore.server.services import ledger, quota
 from sandboxcore.server.services._conflicts import name_taken, unique_name
 from sandboxcore.server.services._rows import writing_to
 from sandboxcore.server.services.events import last_name, record, subject_of
@@ -37,13 +38,17 @@ class ResizeRefusedError(ApiError):
 
 
 async def create_volume(database: Database, *, actor: Caller, name: str, size: str, storage_class: str) -> Volume:
-    """A new volume in state ``provisioning``. Raises ``ConflictError`` (name taken) or ``InvalidError``."""
+    """A new volume in state ``provisioning``.
+
+    Raises ``ConflictError`` (name taken), ``InvalidError`` or ``QuotaExceededError``.
+    """
     moment = now()
     volume = Volume(
         id=new_id(),
         workspace_id=actor.workspace_id,
         name=check_name(name),
         size=size,
+        held_bytes=parse_bytes(size),
         storage_class=storage_class,
         state="provisioning",
         created_at=moment,
@@ -52,6 +57,8 @@ async def create_volume(database: Database, *, actor: Caller, name: str, size: s
     )
     with unique_name("volume", name):
         async with database.write(actor.workspace_id) as session:
+            asked = quota.Amount(volumes=1, storage_bytes=volume.held_bytes)
+            await quota.take(session, actor.workspace_id, asked, model=Volume, name=name)
             session.add(volume)
             await record(session, volume, "created", actor=actor.actor, data={"size": size})
     return volume
@@ -74,7 +81,7 @@ async def want_size(database: Database, *, actor: Caller, name: str, new_name: s
     """Record that a volume is to grow: the volume, or None where it has that size already.
 
     ``new_name`` is only looked at, so that a name that is taken fails before the volume grows.
-    Raises ``NotFoundError``, ``ConflictError`` (name taken) or ``ResizeRefusedError``.
+    Raises ``NotFoundError``, ``ConflictError`` (name taken), ``ResizeRefusedError`` or ``QuotaExceededError``.
     """
     async with database.write(actor.workspace_id) as session:
         volume = await _find(session, actor, name)
@@ -88,6 +95,8 @@ async def want_size(database: Database, *, actor: Caller, name: str, new_name: s
             return None
         if volume.wanted_size is not None and parse_bytes(volume.wanted_size) != wanted_bytes:
             raise ResizeRefusedError(f"volume '{volume.name}' is growing to {volume.wanted_size} just now")
+        await quota.take(session, actor.workspace_id, quota.Amount(storage_bytes=wanted_bytes - volume.held_bytes))
+        volume.held_bytes = wanted_bytes
         if volume.wanted_size is None:
             data = {"size": volume.size, "wanted_size": size}
             await record(session, volume, "growing", actor=actor.actor, data=data)
@@ -135,6 +144,7 @@ async def mark_ready(database: Database, *, actor: str, volume_id: str) -> None:
         if volume is not None:
             volume.state = "ready"
             await record(session, volume, "ready", actor=actor)
+            await ledger.open_volume(session, volume)
 
 
 async def mark_failed(database: Database, *, actor: str, volume_id: str, message: str) -> None:
@@ -142,7 +152,7 @@ async def mark_failed(database: Database, *, actor: str, volume_id: str, message
     async with writing_to(database, Volume, volume_id) as session:
         volume = await _in_state(session, volume_id, "provisioning")
         if volume is not None:
-            volume.state, volume.status_message = "failed", message
+            volume.state, volume.status_message, volume.held_bytes = "failed", message, 0
             await record(session, volume, "failed", actor=actor, data={"message": message})
 
 
@@ -155,7 +165,9 @@ async def settle_size(
         if volume is None:
             return
         volume.wanted_size, volume.size = None, size or volume.size
+        volume.held_bytes = parse_bytes(volume.size)
         if size:
+            await ledger.open_volume(session, volume)
             await record(session, volume, "grown", actor=actor, data={"size": size})
         else:
             data = {"size": volume.size, "message": message}
@@ -169,6 +181,7 @@ async def forget(database: Database, *, actor: str, volume_id: str) -> None:
         if volume is not None:
             subject = replace(subject_of(volume), name=await last_name(session, subject_of(volume)))
             await session.execute(delete(Volume).where(Volume.id == volume_id))
+            await ledger.close(session, volume_id)
             await record(session, subject, "deleted", actor=actor)
 
 

@@ -5,5 +5,7 @@
 ``failures``  from a refusal to the error that is raised
 ``retry``     when to try again, and after how long
 ``commands``  the messages that a client sends about a command
+``yamux``     many byte streams over one connection, both sides of it
+``mux``       the same as streams that can be awaited
 ``stream``    the state of one command's output: what has come, from which byte to go on, how it ended
 """

@@ -118,6 +118,7 @@ class Server:
         self._table = SessionTable(spawner, limits)
         self._file_operations = asyncio.Semaphore(limits.file_operations)
         self._dialed = 0
+        self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def accept_from(self, listener: socket.socket) -> None:
@@ -136,6 +137,7 @@ class Server:
 
     async def close(self, message: str) -> None:
         """Tell every reader that its command ended, wait a little until they know, and let go of everything."""
+        self._ended.set()
         self._table.abandon(message)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._limits.farewell_seconds)
@@ -189,6 +191,8 @@ class Server:
             await self._stream(link, message, is_start=operation == "start")
         elif operation == "dial":
             await self._dial(link, tcp_port(message))
+        elif operation == "watch":
+            await self._watch(link)
         elif operation == "commands":
             await self._list_commands(link)
         else:
@@ -234,6 +238,20 @@ class Server:
             finally:
                 helper.close()
         await link.farewell(self._limits.farewell_seconds)
+
+    async def _watch(self, link: Link) -> None:
+        """Say when the sandbox has ended, to a caller who waits for nothing else."""
+        await link.send([encode_control({"type": "watching"})])
+        leaving = asyncio.create_task(link.receive())
+        ended = asyncio.create_task(self._ended.wait())
+        try:
+            await asyncio.wait({leaving, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not leaving.done():
+                await link.send([encode_control({"type": "ended"})])
+        finally:
+            leaving.cancel()
+            ended.cancel()
+            await asyncio.gather(leaving, ended, return_exceptions=True)
 
     async def _dial(self, link: Link, port: int) -> None:
         if self._dialed >= self._limits.dialed:

@@ -22,6 +22,8 @@ One connection carries one request. Its first frame is CONTROL with ``op``:
               comes in parts, all but the last with ``"more": true``.
 ``kill``      ``command_id`` → ``done``. ``signal`` ``command_id, signal`` → ``done``. For callers who stream nothing.
 ``ping``      → ``{"type": "pong"}``.
+``watch``     → ``{"type": "watching"}``, and when the sandbox has ended ``{"type": "ended"}``; its shim's death, which
+              ends the sandbox too, ends the connection without it.
 ``read``      ``path, offset, length`` (null: to the end) → ``{"type": "file", "size", "mode", "mtime"}``, DATA…,
               ``{"type": "end"}``; ``size`` is the whole file's.
 ``write``     ``path, mode`` → ``{"type": "ready"}``; then the caller sends DATA… and ``{"op": "end"}`` →

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
 
@@ -13,7 +13,14 @@ from sandboxcore.server.dataplane.execute import execute
 from sandboxcore.server.dataplane.execute_ws import execute_ws
 from sandboxcore.server.dataplane.files import Download, upload
 from sandboxcore.server.dataplane.target import find_target
+from sandboxcore.server.dataplane.tunnel import tunnel
 from sandboxcore.server.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sandboxcore.server.core import Core
+    from sandboxcore.server.dataplane.target import Target
 
 log = logging.getLogger("sandboxd.api")
 router = APIRouter(prefix="/boxes/{sandbox_id}/dataplane", tags=["data plane"])
@@ -79,11 +86,24 @@ async def download_file(request: Request, caller: Runner, sandbox_id: str, path:
 @router.websocket("/execute/ws")
 async def run_command_live(websocket: WebSocket, sandbox_id: str) -> None:
     """Run a command, or attach to one that runs, and stream both ways."""
+    await _serve_websocket(websocket, sandbox_id, execute_ws)
+
+
+@router.websocket("/tunnel")
+async def open_tunnel(websocket: WebSocket, sandbox_id: str) -> None:
+    """Carry TCP connections to ports inside the sandbox, as yamux streams."""
+    await _serve_websocket(websocket, sandbox_id, tunnel)
+
+
+async def _serve_websocket(
+    websocket: WebSocket, sandbox_id: str, serve: Callable[[Core, Target, WebSocket], Awaitable[None]]
+) -> None:
+    """Serve a socket of a caller who may; refusals are HTTP answers."""
     core = get_core(websocket)
     try:
         caller = await identify(websocket, "run")
         target = await find_target(core, caller, sandbox_id)
-        await execute_ws(core, target, websocket)
+        await serve(core, target, websocket)
     except ApiError as error:
         log.info("%d WS %s: %s: %s", error.status, websocket.url.path, error.kind, error.message)
         await websocket.send_denial_response(answer(error.body(), error.status))

@@ -12,6 +12,7 @@ from sandboxcore.server.clock import now
 from sandboxcore.server.dataplane.shim_client import ShimUnreachableError, list_commands
 from sandboxcore.server.db.models import Sandbox
 from sandboxcore.server.services import sandboxes
+from sandboxcore.server.services.retention import forget_the_past
 from sandboxcore.server.services.sandboxes import VISIBLE, lifetimes
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("sandboxd.reaper")
 ACTOR = "system"
 BATCH = 200
+FORGET_SECONDS = 60.0
 
 
 async def reap(core: Core) -> None:
@@ -83,3 +85,18 @@ async def keep_reaping(core: Core) -> None:
             await reap(core)
         except Exception:  # the next look must come whatever this one met
             log.exception("looking for sandboxes whose time has come failed")
+
+
+async def keep_forgetting(core: Core) -> None:
+    """Forget what is older than history is to be, every ``FORGET_SECONDS``; runs until cancelled."""
+    settings = core.settings
+    while True:
+        try:
+            gone = await forget_the_past(
+                core.database, actor=ACTOR, days=settings.history_days, most=settings.history_events
+            )
+            if gone:
+                log.info("forgot the %d oldest events", gone)
+        except Exception:  # the next time must come whatever this one met
+            log.exception("forgetting old events failed")
+        await asyncio.sleep(FORGET_SECONDS)

@@ -184,9 +184,9 @@ class Session:
         return stream_id
 
     def accept(self, stream_id: int) -> None:
-        """Take a stream that the peer has opened. Raises ``StreamStateError``."""
-        stream = self._get(stream_id)
-        if not stream.accepted:
+        """Take a stream that the peer has opened; nothing on one that is gone."""
+        stream = self._streams.get(stream_id)
+        if stream is not None and not stream.accepted:
             stream.accepted = True
             self._frame(FrameType.WINDOW_UPDATE, Flag.ACK, stream_id)
 

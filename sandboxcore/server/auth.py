@@ -173,9 +173,7 @@ class _Keys(Generic[Who]):
                     statement.values(last_used_at=bindparam("moment")),
                     [{"key": key, "moment": used} for key, used in due.items()],
                 )
-        self._written = {
-            key: wrote for key, wrote in (self._written | due).items() if wrote > moment - WRITE_USE_EVERY
-        }
+        self._written = {key: wrote for key, wrote in (self._written | due).items() if wrote > moment - WRITE_USE_EVERY}
         self._used = {key: used for key, used in self._used.items() if key not in due or used > due[key]}
 
 

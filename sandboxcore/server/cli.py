@@ -1,10 +1,15 @@
 """``python -m sandboxcore.server``: serve, and look after workspaces and keys.
 
-==========================  ===========================================================================
-``(nothing)`` or ``serve``  run the server
-``init``                    make the first workspace and its two keys; those given on standard input that live are kept
-``keys create|list|revoke`` look after keys; a key's text is shown once, when it is made
-==========================  ===========================================================================
+=================================  ====================================================================================
+``(nothing)`` or ``serve``         run the server
+``init``                           make the first workspace, its two keys and an admin key; those given on standard
+                                   input that live are kept
+``workspaces list|create|delete``  look after workspaces
+``keys create|list|revoke``        look after workspaces' keys; a key's text is shown once, when it is made
+``admin-keys create|list|revoke``  look after the admin API's keys
+=================================  ====================================================================================
+
+Each but ``serve`` works on the database alone, beside servers that run; they see a revoked key within a second.
 """
 
 from __future__ import annotations
@@ -12,30 +17,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandboxcore.errors import SandboxError
+from sandboxcore.server import cli_commands
 from sandboxcore.server.auth import SCOPES
-from sandboxcore.server.clock import iso
 from sandboxcore.server.config import Settings
 from sandboxcore.server.db.engine import Database
 from sandboxcore.server.db.migrate import migrate
-from sandboxcore.server.services import workspaces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ACTOR = "command line"
-FIRST_WORKSPACE = "default"
-FIRST_KEYS = {"api_key": False, "console_key": True}
-"""The keys that ``init`` makes, and whether each may name the person it acts for."""
-MAX_INPUT = 64 * 1024
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+MAX_LIFETIME_DAYS = 3660
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         settings = Settings.load()
         if options.command in (None, "serve"):
@@ -68,92 +70,75 @@ async def _prepare_database(settings: Settings) -> None:
         await database.close()
 
 
-async def _run(settings: Settings, options: argparse.Namespace) -> Any:
+async def _run(settings: Settings, options: argparse.Namespace) -> object:
     database = Database(settings.effective_database_url)
     try:
         await migrate(database)
-        if options.command == "init":
-            return await _init(database, _known_keys(sys.stdin.read(MAX_INPUT)), options.workspace)
-        if options.action == "create":
-            return await _create_key(database, options)
-        if options.action == "list":
-            return await _list_keys(database)
-        return {"revoked": await workspaces.revoke_key(database, public_id=options.public_id, actor=ACTOR)}
+        return await options.run(database, options)
     finally:
         await database.close()
 
 
-async def _init(database: Database, known: dict[str, str], workspace: str) -> dict[str, str]:
-    """``{"api_key", "console_key"}``: each is the known one while it lives, else one made now."""
-    keys = {}
-    for field, acts_for_people in FIRST_KEYS.items():
-        text = known.get(field, "")
-        public_id = text.split("_")[1] if text.count("_") >= 2 else ""
-        if not await workspaces.has_living_key(database, public_id):
-            made = await workspaces.create_key(
-                database,
-                workspace=workspace,
-                name=field.removesuffix("_key"),
-                actor=ACTOR,
-                acts_for_people=acts_for_people,
-            )
-            text = made.text
-        keys[field] = text
-    return keys
+def duration(text: str) -> int:
+    """Seconds of a text like ``90d``, ``12h``, ``30m`` or ``45s``."""
+    match = re.fullmatch(r"([1-9][0-9]{0,9})([smhd]?)", text)
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not 0 < seconds <= MAX_LIFETIME_DAYS * 86400:
+        raise argparse.ArgumentTypeError(f"give a time like 90d, 12h, 30m or 45s, at most {MAX_LIFETIME_DAYS}d")
+    return seconds
 
 
-def _known_keys(text: str) -> dict[str, str]:
-    """Keys of an earlier ``init``, as it printed them. Raises ``SandboxError``."""
-    try:
-        known = json.loads(text or "{}")
-    except ValueError as error:
-        raise SandboxError(
-            f"standard input is not JSON ({error}); give what `init` printed before, or nothing"
-        ) from None
-    if not isinstance(known, dict):
-        raise SandboxError("standard input must be the JSON object that `init` printed before, or nothing")
-    return {field: str(known[field]) for field in FIRST_KEYS if known.get(field)}
-
-
-async def _create_key(database: Database, options: argparse.Namespace) -> dict[str, Any]:
-    key = await workspaces.create_key(
-        database,
-        workspace=options.workspace,
-        name=options.name,
-        actor=ACTOR,
-        scopes=options.scopes,
-        acts_for_people=options.acts_for_people,
-    )
-    return {"workspace": options.workspace, "name": options.name, "id": key.public_id, "api_key": key.text}
-
-
-async def _list_keys(database: Database) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": key.public_id,
-            "name": key.name,
-            "workspace": workspace,
-            "scopes": key.scopes.split(","),
-            "created_at": iso(key.created_at),
-            "last_used_at": iso(key.last_used_at),
-            "revoked_at": iso(key.revoked_at),
-        }
-        for key, workspace in await workspaces.list_keys(database)
-    ]
-
-
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Every command and option."""
     parser = argparse.ArgumentParser(prog="sandboxd", description="The sandbox server. Settings: docs/sandboxd.md.")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="run the server")
-    init = commands.add_parser("init", help="make the first workspace and its keys, but for living ones on stdin")
-    init.add_argument("--workspace", default=FIRST_WORKSPACE)
-    actions = commands.add_parser("keys", help="look after keys").add_subparsers(dest="action", required=True)
+    init = commands.add_parser("init", help="make the first workspace and keys, but for living ones on stdin")
+    init.add_argument("--workspace", default=cli_commands.FIRST_WORKSPACE)
+    init.set_defaults(run=cli_commands.init)
+    _add_workspaces(commands.add_parser("workspaces", help="look after workspaces"))
+    _add_keys(commands.add_parser("keys", help="look after workspaces' keys"))
+    _add_admin_keys(commands.add_parser("admin-keys", help="look after the admin API's keys"))
+    return parser
+
+
+def _add_workspaces(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="show every workspace").set_defaults(run=cli_commands.list_workspaces)
+    create = actions.add_parser("create", help="make a workspace")
+    create.add_argument("name")
+    create.set_defaults(run=cli_commands.create_workspace)
+    delete = actions.add_parser("delete", help="remove a workspace that holds nothing; a server carries it out")
+    delete.add_argument("name")
+    delete.add_argument("--force", action="store_true", help="end everything in it, for good")
+    delete.set_defaults(run=cli_commands.delete_workspace)
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="make a key and show it, once")
     create.add_argument("--name", required=True)
-    create.add_argument("--workspace", default=FIRST_WORKSPACE)
+    create.add_argument("--workspace", default=cli_commands.FIRST_WORKSPACE, help="made where there is none")
     create.add_argument("--scopes", nargs="+", choices=SCOPES, default=list(SCOPES))
     create.add_argument("--acts-for-people", action="store_true", help="it may name the person it acts for")
-    actions.add_parser("list", help="show every key, without its secret")
-    actions.add_parser("revoke", help="end a key").add_argument("public_id")
-    return parser
+    create.add_argument("--expires-in", type=duration, metavar="TIME", help="like 90d or 12h; without it, never")
+    create.set_defaults(run=cli_commands.create_key)
+    listing = actions.add_parser("list", help="show keys, without their secrets")
+    listing.add_argument("--workspace", help="only those of this workspace")
+    listing.set_defaults(run=cli_commands.list_keys)
+    revoke = actions.add_parser("revoke", help="end a key")
+    revoke.add_argument("public_id")
+    revoke.set_defaults(run=cli_commands.revoke_key)
+
+
+def _add_admin_keys(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    create = actions.add_parser("create", help="make an admin key and show it, once")
+    create.add_argument("--name", required=True)
+    create.add_argument("--expires-in", type=duration, metavar="TIME", help="like 90d or 12h; without it, never")
+    create.set_defaults(run=cli_commands.create_admin_key)
+    listing = actions.add_parser("list", help="show every admin key, without its secret")
+    listing.set_defaults(run=cli_commands.list_admin_keys)
+    revoke = actions.add_parser("revoke", help="end an admin key; the last living one is refused")
+    revoke.add_argument("public_id")
+    revoke.set_defaults(run=cli_commands.revoke_admin_key)

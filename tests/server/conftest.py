@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from sandboxcore.server.app import create_app, running
 from sandboxcore.server.config import Settings
-from sandboxcore.server.services import workspaces
+from sandboxcore.server.services import keys
 from tests.server.fakes import FakeRuntime
 from tests.server.live import Commands
 from tests.server.running import POSTGRES_URL, Sandboxd
@@ -115,11 +115,12 @@ async def inside(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Inside
 
         async def start(runtime: FakeRuntime | None = None, **settings: Any) -> Inside:
             runtime = runtime or FakeRuntime()
-            slow = {"reconcile_interval": 3600, "reap_interval": 3600, "runtime_retry_interval": 0.05}
+            slow = {"reconcile_interval": 3600, "reap_interval": 3600, "pool_health_interval": 3600}
+            slow |= {"runtime_retry_interval": 0.05}
             app = create_app(Settings(**{"state_dir": tmp_path, "run_dir": tmp_path, **slow, **settings}), runtime)
             core: Core = app.state.core
             await stack.enter_async_context(running(core))
-            key = await workspaces.create_key(
+            key = await keys.create_key(
                 core.database, workspace="default", name="test", actor="test", acts_for_people=True
             )
             transport = httpx.ASGITransport(app)

@@ -14,7 +14,7 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy.engine import make_url
 
@@ -40,6 +40,8 @@ def until(condition: Any, seconds: float = 20, what: str = "the condition") -> A
 class Sandboxd:
     """Start, stop, kill and start again; state and sandboxes live as long as this object."""
 
+    module = "sandboxcore.server"
+
     def __init__(self, *, postgres: bool = False, **settings: object) -> None:
         # Not pytest's folder: the path of a unix socket has to be short.
         self.folder = Path(tempfile.mkdtemp(prefix="sbxd-", dir="/tmp"))
@@ -60,6 +62,7 @@ class Sandboxd:
         keys = self.cli("init")
         self.key: str = keys["api_key"]
         self.console_key: str = keys["console_key"]
+        self.admin_key: str = keys["admin_key"]
 
     @property
     def origin(self) -> str:
@@ -83,12 +86,12 @@ class Sandboxd:
             raise AssertionError(done.stderr.decode())
         return json.loads(done.stdout)
 
-    def start(self) -> Sandboxd:
+    def start(self) -> Self:
         """Start and wait until it answers."""
         with self.log_file.open("ab") as log:
             before = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sandboxcore.server"],
+                [sys.executable, "-m", self.module],
                 env={**self.environment, "SANDBOXD_PORT": str(self.port)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

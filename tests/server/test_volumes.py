@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sandboxcore.runtimes.base import RuntimeUnavailableError, VolumeError, VolumeFailure, VolumeInUseError
 from sandboxcore.server.db.models import Volume
 from sandboxcore.server.reconcile import reconcile
-from sandboxcore.server.services import volumes, workspaces
+from sandboxcore.server.services import keys, volumes
 from tests.server.conftest import unique
 from tests.server.test_creating import eventually
 
@@ -145,7 +145,7 @@ async def test_names_are_unique(inside: Start) -> None:
 async def test_another_workspace_sees_nothing(inside: Start) -> None:
     server = await inside()
     made = await make(server)
-    key = await workspaces.create_key(server.core.database, workspace="other", name="k", actor="test")
+    key = await keys.create_key(server.core.database, workspace="other", name="k", actor="test")
     theirs = {"X-Api-Key": key.text}
     for name in ("data", made["id"]):
         assert (await server.client.get(f"/volumes/{name}", headers=theirs)).status_code == 404
@@ -313,7 +313,7 @@ async def test_the_process_runtime_has_none(api: httpx.AsyncClient) -> None:
 
 async def test_a_key_needs_the_scope(inside: Start) -> None:
     server = await inside()
-    key = await workspaces.create_key(
+    key = await keys.create_key(
         server.core.database, workspace="default", name="reader", actor="test", scopes=("read",)
     )
     headers = {"X-Api-Key": key.text}

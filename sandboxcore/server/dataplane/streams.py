@@ -1,4 +1,4 @@
-"""Which requests to sandboxes are open: bounded for each sandbox, and told when they must end before their time."""
+"""Which long requests are open: bounded for each thing that they use, and told when they must end before their time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sandboxcore.server.clock import now
 from sandboxcore.server.errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
+    from sandboxcore.server.auth import Caller
     from sandboxcore.server.dataplane.target import Target
 
 
@@ -24,6 +26,8 @@ class Farewell:
     message: str
 
 
+EXPIRES_SOON = 2.0
+"""Seconds of life left to a key below which whoever watches keys is told of it at once."""
 RESTARTING = Farewell(1001, "the server is restarting; the command goes on")
 KEY_ENDED = Farewell(1008, "the API key was revoked or has expired; the command goes on")
 
@@ -39,20 +43,32 @@ class Streams:
         self._draining = False
         self._none_open = asyncio.Event()
         self._none_open.set()
+        self.on_short_lived: Callable[[], None] = lambda: None
+        """Called when a stream is opened by a key that soon expires."""
 
     @contextmanager
     def admitted(self, target: Target) -> Iterator[asyncio.Future[Farewell]]:
-        """Count a stream while the block runs, and give the future of its early end. Raises ``ApiError`` 429."""
-        sandbox_id = target.sandbox_id
-        if self._open[sandbox_id] >= self._most:
-            message = f"this sandbox has {self._most} requests open already; wait until some have ended"
+        """``held`` for a sandbox."""
+        with self.held(target.caller, target.sandbox_id, "this sandbox", self._most) as farewell:
+            yield farewell
+
+    @contextmanager
+    def held(self, caller: Caller, thing_id: str, thing: str, most: int) -> Iterator[asyncio.Future[Farewell]]:
+        """Count a stream to ``thing`` while the block runs, and give the future of its early end.
+
+        Raises ``ApiError`` 429 where ``most`` are open.
+        """
+        if self._open[thing_id] >= most:
+            message = f"{thing} has {most} requests open already; wait until some have ended"
             raise ApiError(429, "TooManyRequests", message, headers={"Retry-After": "1"})
         farewell: asyncio.Future[Farewell] = asyncio.get_running_loop().create_future()
         if self._draining:
             farewell.set_result(RESTARTING)
-        self._open[sandbox_id] += 1
-        self._farewells[farewell] = target.caller.key_id
+        self._open[thing_id] += 1
+        self._farewells[farewell] = caller.key_id
         self._none_open.clear()
+        if caller.expires_at is not None and caller.expires_at < now() + EXPIRES_SOON:
+            self.on_short_lived()
         try:
             yield farewell
         finally:
@@ -60,9 +76,9 @@ class Streams:
             if not self._farewells:
                 self._none_open.set()
             farewell.cancel()
-            self._open[sandbox_id] -= 1
-            if not self._open[sandbox_id]:
-                del self._open[sandbox_id]
+            self._open[thing_id] -= 1
+            if not self._open[thing_id]:
+                del self._open[thing_id]
 
     def keys(self) -> set[str]:
         """The identifiers of the keys that have streams open."""

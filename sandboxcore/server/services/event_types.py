@@ -24,6 +24,7 @@ EVENT_TYPES: Final = frozenset(
         "pool.paused",
         "pool.resumed",
         "pool.failing",
+        "pool.limited",
         "pool.recovered",
         "pool.warm_ready",
         "pool.warm_failed",
@@ -38,8 +39,11 @@ EVENT_TYPES: Final = frozenset(
         "sandbox.deleting",
         "sandbox.deleted",
         "key.created",
+        "key.updated",
+        "key.rotated",
         "key.revoked",
         "workspace.created",
+        "workspace.renamed",
         "workspace.limits_changed",
     }
 )

@@ -1,89 +1,107 @@
-"""Workspaces and their keys."""
+"""Workspaces: making, finding, listing and renaming them. Their end is ``workspace_ending``."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import func, or_, select
+from sqlalchemy.exc import IntegrityError
 
-from sandboxcore.server.auth import SCOPES, Scope
 from sandboxcore.server.clock import now
-from sandboxcore.server.db.models import ApiKey, Workspace
-from sandboxcore.server.keytext import NewKey, new_key
-from sandboxcore.server.names import new_id
+from sandboxcore.server.db.models import Workspace
+from sandboxcore.server.errors import ConflictError, NotFoundError
+from sandboxcore.server.names import is_id, new_id
+from sandboxcore.server.services.events import record
+from sandboxcore.server.services.limits import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from sandboxcore.server.db.engine import Database
 
-
-async def create_key(
-    database: Database,
-    *,
-    workspace: str,
-    name: str,
-    actor: str,
-    scopes: Sequence[Scope] = SCOPES,
-    acts_for_people: bool = False,
-    expires_at: float | None = None,
-) -> NewKey:
-    """A new key of the workspace of this name, which is made where there is none; its text is nowhere else."""
-    key = new_key()
-    moment = now()
-    async with database.write() as session:
-        session.add(
-            ApiKey(
-                id=new_id(),
-                workspace_id=await _ensure_workspace(session, workspace, moment),
-                public_id=key.public_id,
-                secret_sha256=key.secret_sha256,
-                name=name,
-                scopes=",".join(scopes),
-                acts_for_people=acts_for_people,
-                created_at=moment,
-                created_by=actor,
-                expires_at=expires_at,
-            )
-        )
-    return key
+GONE_MARK = "~"
+"""Begins the name of a workspace that is being deleted, which no name that a person gives can."""
+LIVING = Workspace.deleting_at.is_(None)
 
 
-async def revoke_key(database: Database, *, public_id: str, actor: str) -> bool:
-    """End a key; whether there was a living one. It is refused everywhere within a second or two."""
-    async with database.write() as session:
-        revoked = await session.scalar(
-            update(ApiKey)
-            .where(ApiKey.public_id == public_id, ApiKey.revoked_at.is_(None))
-            .values(revoked_at=now(), revoked_by=actor)
-            .returning(ApiKey.id)
-        )
-    return revoked is not None
+@contextmanager
+def _unique_name(name: str) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if "name" not in str(error.orig):
+            raise
+        raise ConflictError("AlreadyExists", f"there is already a workspace '{name}'") from None
 
 
-async def list_keys(database: Database) -> list[tuple[ApiKey, str]]:
-    """Every key, oldest first, with the name of its workspace."""
-    query = (
-        select(ApiKey, Workspace.name).join(Workspace, Workspace.id == ApiKey.workspace_id).order_by(ApiKey.created_at)
-    )
+async def create_workspace(database: Database, *, actor: str, name: str) -> Workspace:
+    """A new workspace, empty and without limits. Raises ``ConflictError`` (name taken) or ``InvalidError``."""
+    workspace = Workspace(id=new_id(), name=check_name(name), created_at=now(), event_count=0)
+    with _unique_name(name):
+        async with database.write(workspace.id) as session:
+            session.add(workspace)
+            await record(session, workspace, "created", actor=actor)
+    return workspace
+
+
+async def ensure_workspace(database: Database, *, actor: str, name: str) -> str:
+    """The identifier of the workspace of this name, which is made where there is none. Raises ``InvalidError``."""
+    query = select(Workspace.id).where(Workspace.name == name, LIVING)
     async with database.read() as session:
-        return [(key, workspace) for key, workspace in await session.execute(query)]
+        found: str | None = await session.scalar(query)
+    if found is not None:
+        return found
+    try:
+        return (await create_workspace(database, actor=actor, name=name)).id
+    except ConflictError:
+        async with database.read() as session:
+            found = await session.scalar(query)
+        if found is None:
+            raise
+        return found
 
 
-async def has_living_key(database: Database, public_id: str) -> bool:
-    """Whether the key of this public part exists and is not revoked."""
-    query = select(ApiKey.id).where(ApiKey.public_id == public_id, ApiKey.revoked_at.is_(None))
+async def get_workspace(database: Database, *, name: str, deleting: bool = False) -> Workspace:
+    """The workspace of this name or identifier, with ``deleting`` also one on its way out.
+
+    Raises ``NotFoundError``.
+    """
     async with database.read() as session:
-        return await session.scalar(query) is not None
+        return await find_workspace(session, name, deleting=deleting)
 
 
-async def _ensure_workspace(session: AsyncSession, name: str, moment: float) -> str:
-    existing = await session.scalar(select(Workspace.id).where(Workspace.name == name))
-    if existing is not None:
-        return existing
-    workspace = Workspace(id=new_id(), name=name, created_at=moment)
-    session.add(workspace)
-    await session.flush()
-    return workspace.id
+async def list_workspaces(
+    database: Database, *, q: str | None = None, limit: int | None = None, offset: int = 0
+) -> tuple[Sequence[Workspace], int]:
+    """Workspaces whose name holds ``q``, by name, and how many there are in all."""
+    conditions = [LIVING] + ([Workspace.name.contains(q, autoescape=True)] if q else [])
+    query = select(Workspace).where(*conditions).order_by(Workspace.name).limit(limit).offset(offset)
+    async with database.read() as session:
+        found = (await session.scalars(query)).all()
+        total = await session.scalar(select(func.count()).select_from(Workspace).where(*conditions))
+    return found, total or 0
+
+
+async def rename_workspace(database: Database, *, actor: str, workspace_id: str, new_name: str) -> Workspace:
+    """Give a workspace another name. Raises ``NotFoundError``, ``ConflictError`` or ``InvalidError``."""
+    check_name(new_name)
+    with _unique_name(new_name):
+        async with database.write(workspace_id) as session:
+            workspace = await find_workspace(session, workspace_id)
+            before, workspace.name = workspace.name, new_name
+            if before != new_name:
+                await record(session, workspace, "renamed", actor=actor, data={"before": before})
+    return workspace
+
+
+async def find_workspace(session: AsyncSession, name: str, *, deleting: bool = False) -> Workspace:
+    """The workspace of this name or identifier. Raises ``NotFoundError``."""
+    condition = or_(Workspace.name == name, Workspace.id == name) if is_id(name) else Workspace.name == name
+    query = select(Workspace).where(condition, *(() if deleting else (LIVING,)))
+    workspace: Workspace | None = await session.scalar(query)
+    if workspace is None:
+        raise NotFoundError("workspace", name)
+    return workspace

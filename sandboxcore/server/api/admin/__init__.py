@@ -1,0 +1,14 @@
+"""``/v2/admin``: workspaces, keys and limits, for operators with an admin key. One file a resource."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from sandboxcore.server.api.admin import admin_keys, keys, limits, overview, workspaces
+
+ADMIN_PREFIX = "/v2/admin"
+router = APIRouter(prefix=ADMIN_PREFIX)
+for resource in (workspaces, keys, limits, admin_keys, overview):
+    router.include_router(resource.router)
+
+__all__ = ["ADMIN_PREFIX", "router"]

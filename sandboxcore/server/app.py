@@ -9,14 +9,28 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from sandboxcore.server.api import boxes, dataplane, failures, pools, status, templates, volumes
+from sandboxcore.server.api import (
+    boxes,
+    dataplane,
+    events,
+    failures,
+    pools,
+    service_urls,
+    status,
+    templates,
+    usage,
+    volumes,
+)
+from sandboxcore.server.api.admin import router as admin_router
 from sandboxcore.server.api.common import PREFIX
 from sandboxcore.server.api.docs import mount_docs
+from sandboxcore.server.api.event_stream import keep_listening
 from sandboxcore.server.core import Core, build_core
 from sandboxcore.server.db.migrate import migrate
 from sandboxcore.server.middleware import Envelope
-from sandboxcore.server.reaper import keep_reaping
+from sandboxcore.server.reaper import keep_forgetting, keep_reaping
 from sandboxcore.server.reconcile import keep_reconciled
+from sandboxcore.server.sampler import keep_sampling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,9 +56,12 @@ def create_app(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
     )
     app.state.core = core
     # Routes are tried in order: what is called most comes first.
-    for router in (boxes.router, dataplane.router, templates.router, volumes.router, pools.router):
+    for router in (boxes.router, dataplane.router, templates.router, volumes.router, pools.router, events.router):
         app.include_router(router, prefix=PREFIX)
+    app.include_router(usage.router, prefix=PREFIX)
+    app.include_router(service_urls.router, prefix=PREFIX)
     app.include_router(status.router)
+    app.include_router(admin_router)
     mount_docs(app)
     failures.install(app)
     app.add_middleware(Envelope, body_limit=settings.body_limit)
@@ -60,7 +77,13 @@ async def running(core: Core) -> AsyncIterator[None]:
         asyncio.create_task(core.runtime.keep_up(), name="runtime"),
         asyncio.create_task(keep_reconciled(core), name="reconcile"),
         asyncio.create_task(keep_reaping(core), name="reaper"),
+        asyncio.create_task(keep_sampling(core), name="sampler"),
+        asyncio.create_task(keep_forgetting(core), name="history"),
+        asyncio.create_task(keep_listening(core), name="events"),
         asyncio.create_task(core.pools.keep(core), name="pools"),
+        asyncio.create_task(core.key_watch.keep(), name="keys"),
+        asyncio.create_task(core.pools.keep_healthy(core), name="pools' health"),
+        asyncio.create_task(core.claims.keep_writing(), name="claims"),
         asyncio.create_task(core.starter.keep_leases(), name="leases"),
     ]
     try:
@@ -69,9 +92,11 @@ async def running(core: Core) -> AsyncIterator[None]:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await core.workspaces.close()
         await core.starter.close()
         await core.volumes.close()
         await core.activity.write_down(everything=True)
+        await core.claims.write_down()
         await core.keys.record_use(everything=True)
         await core.runtime.close()
         await core.database.close()

@@ -45,6 +45,30 @@ class Settings(BaseSettings):
         "",
         description="Base address that clients see, like `https://sandboxes.example.com`. Empty: as each request says.",
     )
+    service_host: str = Field("127.0.0.1", description="Address to listen on for what sandboxes serve.")
+    service_port: int = Field(
+        8002,
+        ge=0,
+        le=65535,
+        description="TCP port for what sandboxes serve, another than the API's; 0 takes a free one.",
+    )
+    service_domain: str = Field(
+        "",
+        max_length=180,
+        pattern=r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?$",
+        description="Domain whose every subdomain leads there. Empty: the host of the next setting, else `localhost`.",
+    )
+    service_public_url: str = Field(
+        "",
+        description="Address of that listener as clients see it, like `https://services.example.com`, where something "
+        "on this machine stands before it. Empty: `http`, and the port as it is.",
+    )
+    service_body_limit: int = Field(
+        10 * 2**30, ge=1024, description="Largest body of a request to a program in a sandbox, in bytes."
+    )
+    service_answer_timeout: float = Field(
+        120, gt=0, description="Seconds that such a program may take to begin its answer."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least serious line to log.")
 
     default_cpu: str = Field("500m", description="Processor share of a template that names none.")
@@ -65,6 +89,12 @@ class Settings(BaseSettings):
     max_ttl_seconds: int = Field(
         31_536_000, ge=60, description="Longest lifetime or idle time that may be asked for, in seconds."
     )
+    usage_interval: float = Field(
+        60, gt=0, description="Seconds between two measurements of the processor time that sandboxes use."
+    )
+    usage_retention_days: int = Field(
+        400, ge=1, description="Days for which it is known what was held; usage before them is forgotten."
+    )
     create_timeout: float = Field(30, gt=0, description="Seconds that a create call waits where the caller names none.")
     max_create_timeout: float = Field(3600, gt=0, description="Most seconds that a create call may wait.")
 
@@ -72,6 +102,18 @@ class Settings(BaseSettings):
         5, gt=0, description="Seconds between two comparisons of the database with the runtime."
     )
     reap_interval: float = Field(5, gt=0, description="Seconds between two looks for sandboxes whose time has come.")
+    pool_health_interval: float = Field(
+        3, gt=0, description="Seconds between two looks whether the warm sandboxes of pools still live."
+    )
+    pool_max_age: float = Field(
+        86400, ge=0, description="Seconds after which a warm sandbox that nobody claimed is replaced; 0 is never."
+    )
+    pool_claims_kept: int = Field(
+        10_000, ge=100, description="Most claims of one pool whose times are kept for its statistics."
+    )
+    pool_claims_age: float = Field(
+        604800, gt=0, description="Seconds for which a claim's time is kept for its pool's statistics."
+    )
     runtime_retry_interval: float = Field(
         3, gt=0, description="Seconds between two attempts to start a runtime that is not available."
     )
@@ -94,6 +136,13 @@ class Settings(BaseSettings):
     max_streams_per_sandbox: int = Field(
         256, ge=1, description="Most requests to one sandbox (commands, files) at a time."
     )
+    max_event_streams: int = Field(64, ge=1, description="Most open event streams of one workspace at a time.")
+    history_days: float = Field(
+        90, gt=0, le=3650, description="Days for which events are kept, and with them what is known of ended sandboxes."
+    )
+    history_events: int = Field(
+        100_000, ge=100, le=10_000_000, description="Most events of one workspace that are kept, the newest ones."
+    )
     ping_interval: float = Field(25, gt=0, description="Seconds between two pings on an open WebSocket.")
 
     @field_validator("default_cpu", "max_cpu")
@@ -113,7 +162,7 @@ class Settings(BaseSettings):
             raise ValueError("must be whole minutes: a multiple of 60")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "service_public_url")
     @classmethod
     def _public_url(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):

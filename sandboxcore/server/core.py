@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from sandboxcore.server.activity import Activity
 from sandboxcore.server.auth import KeyRing
+from sandboxcore.server.claimlog import ClaimLog
 from sandboxcore.server.dataplane.streams import Streams
 from sandboxcore.server.db.engine import Database
+from sandboxcore.server.keywatch import KeyWatch
+from sandboxcore.server.gateway.addresses import Addresses
 from sandboxcore.server.pools import PoolKeeper
 from sandboxcore.server.runtime import RuntimeHolder
 from sandboxcore.server.services.provisioning import Provisioner
 from sandboxcore.server.services.starting import Starter
+from sandboxcore.server.workspaces import WorkspaceEnder
 
 if TYPE_CHECKING:
     from sandboxcore.runtimes.base import Runtime, RuntimeUnavailableError
@@ -26,12 +30,16 @@ class Core:
     settings: Settings
     database: Database
     keys: KeyRing
+    key_watch: KeyWatch
     runtime: RuntimeHolder
     starter: Starter
     volumes: Provisioner
+    workspaces: WorkspaceEnder
     activity: Activity
     streams: Streams
     pools: PoolKeeper
+    addresses: Addresses
+    claims: ClaimLog
 
 
 def build_core(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -> Core:
@@ -40,15 +48,23 @@ def build_core(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
     holder = RuntimeHolder(runtime, retry_interval=settings.runtime_retry_interval)
     activity = Activity(database)
     starter = Starter(database, holder, pids=settings.sandbox_pids, destroy_wait=settings.destroy_wait)
-    starter.on_ended = activity.forget
+    keeper = PoolKeeper()
+    starter.on_ended = (activity.forget, keeper.freed)
+    keys = KeyRing(database)
+    streams = Streams(settings.max_streams_per_sandbox)
+    volumes = Provisioner(database, holder, patience=settings.destroy_wait)
     return Core(
         settings=settings,
         database=database,
-        keys=KeyRing(database),
+        keys=keys,
+        key_watch=KeyWatch(database, keys, streams),
         runtime=holder,
         starter=starter,
-        volumes=Provisioner(database, holder, patience=settings.destroy_wait),
+        volumes=volumes,
+        workspaces=WorkspaceEnder(database, starter, volumes),
         activity=activity,
-        streams=Streams(settings.max_streams_per_sandbox),
-        pools=PoolKeeper(),
+        streams=streams,
+        pools=keeper,
+        addresses=Addresses(settings),
+        claims=ClaimLog(database, settings),
     )

@@ -1,25 +1,32 @@
-"""Keeping pools as full as they are wanted: refilled at once after a claim, with growing pauses when starts fail."""
+"""Keeping pools as full as they are wanted, by all servers that share the database together."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING
 
-from sandboxcore.server.services import pools, sandboxes
+from sandboxcore.server.dataplane.shim_client import listens
+from sandboxcore.server.services import filling, sandboxes
+from sandboxcore.server.services.pools import DIED_WARM
 
 if TYPE_CHECKING:
     from sandboxcore.server.core import Core
-    from sandboxcore.server.services.pools import PoolState
+    from sandboxcore.server.services.filling import PoolState
+    from sandboxcore.server.services.starting import Outcome
 
 log = logging.getLogger("sandboxd.pools")
 ACTOR = "system"
 LOOK_SECONDS = 1.0
 """Between two looks when nobody kicks."""
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
+REFILL_DELAY = 0.08
+"""Seconds from a claim to the look that refills: the claimant's first command goes before it."""
 MOST_STARTS = 4
-"""Most sandboxes of one pool that start at a time, so that filling does not crowd out who waits for a cold start."""
+"""Most warm sandboxes that this process starts at a time, of all pools together."""
+MOST_STARTS_BESIDE_COLD = 1
+"""The same while somebody waits for a cold start."""
+HEALTH_BATCH = 200
 
 
 class PoolKeeper:
@@ -27,12 +34,32 @@ class PoolKeeper:
 
     def __init__(self) -> None:
         self._kicked = asyncio.Event()
-        self._pauses: dict[str, tuple[float, float]] = {}
-        """For a pool whose starts fail: its present pause, and the moment until which it is left alone."""
+        self._soon: asyncio.TimerHandle | None = None
+        self._running = 0
+        """Warm starts that this process runs now."""
+        self._last_served = ""
+        self._any_limited = False
+        self._freed = False
+        self._looked_at = ""
+        """The warm sandbox whose health was looked at last."""
 
     def kick(self) -> None:
         """Something about a pool has changed: look now."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         self._kicked.set()
+
+    def kick_soon(self) -> None:
+        """A sandbox was made of a template with a pool: look in a moment."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(REFILL_DELAY, self.kick)
+
+    def freed(self, _sandbox_id: str) -> None:
+        """A sandbox has ended: what it held may be had by a pool that met a limit."""
+        if self._any_limited:
+            self._freed = True
+            self.kick_soon()
 
     async def keep(self, core: Core) -> None:
         """Look whenever kicked, and every ``LOOK_SECONDS``; runs until cancelled."""
@@ -52,49 +79,77 @@ class PoolKeeper:
         """Bring every pool one step nearer to what is wanted."""
         if core.runtime.problem is not None:
             return
-        states = await pools.pool_states(core.database)
+        freed, self._freed = self._freed, False
+        states = await filling.unsettled(core.database, max_age=core.settings.pool_max_age)
+        self._any_limited = any(pool.limited for pool in states)
         for pool in states:
-            await self._tend(core, pool)
-        for gone in self._pauses.keys() - {pool.id for pool in states}:
-            del self._pauses[gone]
+            await self._settle(core, pool)
+        await self._fill(core, [pool for pool in states if pool.living < pool.replicas], was_freed=freed)
 
-    async def _tend(self, core: Core, pool: PoolState) -> None:
-        failure = await pools.failure_of(core.database, pool)
-        if failure is not None or pool.living > pool.replicas:
-            surplus = pool.living - pool.replicas
-            for sandbox_id in await pools.drop_warm(core.database, actor=ACTOR, pool=pool, surplus=surplus):
-                await core.starter.end(sandbox_id)
-        if failure is not None:
-            self._pause(pool)
-            await pools.set_message(core.database, actor=ACTOR, pool=pool, message=failure)
-            log.warning("pool %s: a warm sandbox failed: %s", pool.id, failure)
-        elif pool.status_message is not None and pool.id not in self._pauses:
-            await pools.set_message(core.database, actor=ACTOR, pool=pool, message=None)
-        if pool.living < pool.replicas and not self._paused(pool):
-            await self._fill(core, pool)
+    async def _settle(self, core: Core, pool: PoolState) -> None:
+        """Remove what should not be there, and take back what is no longer true."""
+        dropped: list[str] = []
+        max_age = core.settings.pool_max_age
+        if pool.failed:
+            dropped += await filling.drop_failed(core.database, actor=ACTOR, pool=pool)
+            log.warning("pool %s: %d warm sandboxes failed", pool.id, len(dropped))
+        if pool.living > pool.replicas:
+            dropped += await filling.drop_surplus(core.database, actor=ACTOR, pool=pool)
+        elif pool.aged and pool.is_full:
+            dropped += await filling.drop_oldest(core.database, actor=ACTOR, pool=pool, max_age=max_age)
+        elif filling.has_to_say_full(pool):
+            await filling.say_full(core.database, actor=ACTOR, pool=pool)
+        for sandbox_id in dropped:
+            core.starter.end_soon(sandbox_id)
+        if dropped:
+            self.kick()
 
-    def _pause(self, pool: PoolState) -> None:
-        last, _ = self._pauses.get(pool.id, (FIRST_PAUSE / 2, 0.0))
-        pause = min(last * 2, LONGEST_PAUSE)
-        self._pauses[pool.id] = (pause, asyncio.get_running_loop().time() + pause)
-
-    def _paused(self, pool: PoolState) -> bool:
-        return self._pauses.get(pool.id, (0.0, 0.0))[1] > asyncio.get_running_loop().time()
-
-    async def _fill(self, core: Core, pool: PoolState) -> None:
-        for _ in range(min(pool.replicas - pool.living, MOST_STARTS)):
-            sandbox_id = await pools.add_warm(
-                core.database, actor=ACTOR, pool=pool, starter=core.starter.id
+    async def _fill(self, core: Core, pools: list[PoolState], *, was_freed: bool) -> None:
+        """Start one of each pool in turn, for as long as there is room; the next look begins with the next pool."""
+        turn = deque(sorted(pools, key=lambda pool: (pool.id <= self._last_served, pool.id)))
+        while turn and self._has_room(core):
+            pool = turn.popleft()
+            sandbox = await filling.add_warm(
+                core.database, actor=ACTOR, pool=pool, starter=core.starter.id, was_freed=was_freed
             )
-            sandbox = await sandboxes.load_for_start(core.database, sandbox_id) if sandbox_id else None
             if sandbox is None:
-                return
-            start = core.starter.start(sandbox)
-            start.add_done_callback(
-                lambda done: self._started(pool.id, failed=done.cancelled() or bool(done.result().kind))
-            )
+                continue
+            self._last_served = pool.id
+            self._running += 1
+            core.starter.start(sandbox).add_done_callback(self._started)
+            turn.append(pool)
 
-    def _started(self, pool_id: str, *, failed: bool) -> None:
-        if not failed:
-            self._pauses.pop(pool_id, None)
+    def _has_room(self, core: Core) -> bool:
+        cold = core.starter.under_way > self._running
+        return self._running < (MOST_STARTS_BESIDE_COLD if cold else MOST_STARTS)
+
+    def _started(self, _start: asyncio.Task[Outcome]) -> None:
+        self._running -= 1
         self.kick()
+
+    async def keep_healthy(self, core: Core) -> None:
+        """Look after warm sandboxes every ``pool_health_interval`` seconds; runs until cancelled."""
+        while True:
+            await asyncio.sleep(core.settings.pool_health_interval)
+            try:
+                await self.check_health(core)
+            except Exception:  # the next look must come whatever this one met
+                log.exception("looking after warm sandboxes failed")
+
+    async def check_health(self, core: Core) -> None:
+        """Mark warm sandboxes failed whose shim is gone; ``HEALTH_BATCH`` of them a call, in turn."""
+        if core.runtime.problem is not None:
+            return
+        batch = await filling.warm_ready(core.database, after=self._looked_at, limit=HEALTH_BATCH)
+        self._looked_at = batch[-1][0] if len(batch) == HEALTH_BATCH else ""
+        for sandbox_id, shim_socket in batch:
+            if not listens(shim_socket):
+                await sandboxes.mark_failed(
+                    core.database,
+                    actor=ACTOR,
+                    sandbox_id=sandbox_id,
+                    kind="CrashLoop",
+                    message=DIED_WARM,
+                    stop_reason="died",
+                )
+                self.kick()

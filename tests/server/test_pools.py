@@ -9,7 +9,6 @@ import pytest
 
 from sandboxcore.runtimes.base import StartFailedError
 from sandboxcore.server.reconcile import reconcile
-from sandboxcore.server.services import pools
 from tests.server.conftest import unique
 from tests.server.test_creating import eventually, with_template
 
@@ -29,13 +28,36 @@ async def full(client: httpx.AsyncClient, name: str, replicas: int) -> None:
             await asyncio.sleep(0.02)
 
 
+async def pool_with(server: Inside, **wanted: Any) -> dict[str, Any]:
+    """The pool ``p``, as soon as it is as wanted."""
+    async with asyncio.timeout(20):
+        while True:
+            pool: dict[str, Any] = (await server.client.get("/pools/p")).json()
+            if all(pool[field] == value for field, value in wanted.items()):
+                return pool
+            await asyncio.sleep(0.01)
+
+
+async def claims_of(server: Inside, name: str, count: int) -> list[dict[str, Any]]:
+    """The claims of a pool, as soon as there are ``count``."""
+    async with asyncio.timeout(20):
+        while True:
+            found: list[dict[str, Any]] = (await server.client.get(f"/pools/{name}/claims")).json()["claims"]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.01)
+
+
 async def test_it_works(api: httpx.AsyncClient, template: str) -> None:
     name = unique("pool")
     made = await api.post("/pools", json={"name": name, "template_name": template, "replicas": 2, "timeout": 30})
     assert made.status_code == 201, made.text
     body = made.json()
     assert (body["name"], body["template_name"], body["replicas"], body["ready_replicas"]) == (name, template, 2, 2)
-    assert (await api.get(f"/pools/{body['id']}")).json() == body
+    assert (body["status"], body["status_message"], body["failures"], body["retry_at"]) == ("ready", None, 0, None)
+    found = (await api.get(f"/pools/{body['id']}")).json()
+    assert found.pop("stats")["hits"] == 0
+    assert found == body
     assert body in (await api.get("/pools")).json()["pools"]
     warm_are_hidden = (await api.get("/boxes")).json()["sandboxes"]
     assert not [box for box in warm_are_hidden if box["pool_name"] == name]
@@ -124,21 +146,18 @@ async def test_a_pause_keeps_none_and_cold_starts_go_on(inside: Start) -> None:
     assert box.json()["pool_name"] is None
 
 
-async def test_a_pool_that_cannot_be_filled_says_why_and_tries_less_and_less(inside: Start) -> None:
+async def test_a_pool_that_cannot_be_filled_says_why_and_tries_again(inside: Start) -> None:
     server = await with_template(inside)
     server.runtime.create_error = StartFailedError("no such image", kind="ImagePull")
     body = {"name": "p", "template_name": "t", "replicas": 1, "wait_for_ready": False}
     await server.client.post("/pools", json=body)
-    async with asyncio.timeout(10):
-        while (await server.client.get("/pools/p")).json()["status_message"] != "no such image":
-            await asyncio.sleep(0.02)
-    attempts = len(server.runtime.creations)
-    assert attempts == 1
+    pool = await pool_with(server, status="failing")
+    assert (pool["failures"], len(server.runtime.creations)) == (1, 1)
+    assert pool["status_message"].startswith("ImagePull: no such image (filling failed once; the next try is at 20")
+    assert pool["retry_at"] in pool["status_message"]
     server.runtime.create_error = None
-    await full(server.client, "p", 1)
-    async with asyncio.timeout(10):
-        while (await server.client.get("/pools/p")).json()["status_message"] is not None:
-            await asyncio.sleep(0.02)
+    pool = await pool_with(server, status="ready")
+    assert (pool["status_message"], pool["retry_at"]) == (None, None)
 
 
 async def test_a_warm_one_that_died_is_replaced(inside: Start) -> None:
@@ -152,23 +171,17 @@ async def test_a_warm_one_that_died_is_replaced(inside: Start) -> None:
     assert died not in server.runtime.made
 
 
-async def test_a_claim_of_one_that_died_unnoticed_starts_another(
-    inside: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_claim_passes_over_those_that_died_unnoticed(inside: Start) -> None:
     """The runtime in memory has no shims, so every warm sandbox looks dead to a claim."""
-
-    async def add_none(*_: object, **__: object) -> None:
-        return None
-
     server = await with_template(inside)
     await server.client.post("/pools", json={"name": "p", "template_name": "t", "replicas": 2})
     warm = set(server.runtime.made)
-    monkeypatch.setattr(pools, "add_warm", add_none)
-    box = await server.client.post("/boxes", json={"template_name": "t", "name": "b"})
-    assert box.status_code == 201
-    assert box.json()["id"] not in warm
-    assert box.json()["name"] == "b"
-    assert warm <= set(server.runtime.destroyed)
+    box = (await server.client.post("/boxes", json={"template_name": "t", "name": "b"})).json()
+    assert box["id"] not in warm
+    assert (box["name"], box["pool_name"], box["status"]) == ("b", None, "ready")
+    await eventually(lambda: warm <= set(server.runtime.destroyed))
+    [claim] = await claims_of(server, "p", 1)
+    assert (claim["hit"], claim["reason"]) == (False, "dead")
 
 
 async def test_deleting_a_pool_ends_its_warm_ones(inside: Start) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sandboxcore.server.dataplane.shim_client import ShimConnection, ShimUnreachableError
+from sandboxcore.server.clock import now
+from sandboxcore.server.dataplane.shim_client import listens
 from sandboxcore.server.errors import ApiError, UnavailableError
-from sandboxcore.server.services import sandboxes
+from sandboxcore.server.services import leases, sandboxes
+from sandboxcore.server.services.claims import Claim
 from sandboxcore.server.services.lifetimes import lifetime_rules
 from sandboxcore.server.services.limits import check_name
-from sandboxcore.server.services.starting import ACTOR, NOT_WANTED
+from sandboxcore.server.services.starting import ACTOR, NOT_WANTED, READY, Outcome
 from sandboxcore.server.waiting import client_left, first_of
 
 if TYPE_CHECKING:
@@ -20,12 +24,12 @@ if TYPE_CHECKING:
     from sandboxcore.server.auth import Caller
     from sandboxcore.server.core import Core
     from sandboxcore.server.db.models import Sandbox
-    from sandboxcore.server.services.sandboxes import Created
     from sandboxcore.server.services.ending import StopReason
-    from sandboxcore.server.services.starting import Outcome
+    from sandboxcore.server.services.pools import Miss
+    from sandboxcore.server.services.sandboxes import Created
 
-MOST_CLAIMS = 10
-"""Dead warm sandboxes that one create call removes before it gives up."""
+ELSEWHERE_LOOK_SECONDS = 0.1
+"""Between two looks at a start that another server runs."""
 
 
 class ClientGoneError(ApiError):
@@ -43,16 +47,18 @@ async def create_and_wait(
     Raises ``ApiError`` and then leaves nothing behind.
     """
     core.runtime.require()
-    created = await _claim_or_create(core, actor, body, idempotency_key)
+    clock = Stopwatch()
+    created = await _create(core, actor, body, idempotency_key)
     sandbox = created.sandbox
-    if sandbox.pool_id is not None:
-        core.pools.kick()
     if sandbox.state != "provisioning":
+        if created.is_new and sandbox.pool_id is not None:
+            core.claims.note(Claim(sandbox.pool_id, clock.began, clock.seconds(), None))
+            core.pools.kick_soon()
         return sandbox
-    if not created.is_new and not core.starter.is_starting(sandbox.id):
-        # Made by a call to a server before this one; the reconciler would take it up in a moment.
-        sandbox = await sandboxes.load_for_start(core.database, sandbox.id) or sandbox
-    start = core.starter.start(sandbox)
+    start = core.starter.start(sandbox) if created.is_new else await _join(core, sandbox)
+    if created.missed is not None:
+        start.add_done_callback(partial(_note_miss, core, created.missed, clock))
+        core.pools.kick_soon()
     if not body.wait_for_ready:
         return sandbox
     timeout = min(
@@ -70,24 +76,47 @@ async def create_and_wait(
     return sandbox
 
 
-async def _claim_or_create(core: Core, actor: Caller, body: BoxIn, idempotency_key: str | None) -> Created:
-    """A sandbox that is new or warm; a warm one that has died unnoticed is removed and the next one taken."""
-    for _ in range(MOST_CLAIMS):
-        created = await _create(core, actor, body, idempotency_key)
-        if not created.is_new or created.sandbox.state != "ready" or await _answers(created.sandbox):
-            return created
-        await _drop(core, created.sandbox, "died")
-    raise UnavailableError("every warm sandbox of this template has died; look at its pool, and try again")
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self.began = now()
+        """Seconds since the epoch."""
+        self._began = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Until now."""
+        return time.perf_counter() - self._began
 
 
-async def _answers(sandbox: Sandbox) -> bool:
-    """Whether its shim can be reached."""
-    try:
-        shim = await ShimConnection.open(sandbox.shim_socket or "")
-    except ShimUnreachableError:
-        return False
-    shim.abort()
-    return True
+def _note_miss(core: Core, miss: Miss, clock: Stopwatch, start: asyncio.Task[Outcome]) -> None:
+    ready = not start.cancelled() and start.exception() is None and start.result() == READY
+    core.claims.note(Claim(miss.pool_id, clock.began, clock.seconds() if ready else None, miss.reason))
+
+
+async def _join(core: Core, sandbox: Sandbox) -> asyncio.Task[Outcome]:
+    """The start of a sandbox that an earlier call made, here or through another server.
+
+    Where that server is gone this one goes on with the start.
+    """
+    if not core.starter.is_starting(sandbox.id):
+        if not await leases.take(core.database, starter=core.starter.id, sandbox_id=sandbox.id):
+            return asyncio.create_task(_elsewhere(core, sandbox.id), name=f"watch the start of {sandbox.id}")
+        sandbox = await sandboxes.load_for_start(core.database, sandbox.id) or sandbox
+    return core.starter.start(sandbox)
+
+
+async def _elsewhere(core: Core, sandbox_id: str) -> Outcome:
+    """How a start ends that another server runs."""
+    while True:
+        row = await sandboxes.outcome_of(core.database, sandbox_id=sandbox_id)
+        if row is None or row.state == "deleting":
+            return NOT_WANTED
+        if row.state == "ready":
+            return READY
+        if row.state == "failed":
+            return Outcome(row.status_kind or "SandboxConfig", row.status_message)
+        await asyncio.sleep(ELSEWHERE_LOOK_SECONDS)
 
 
 async def _create(core: Core, actor: Caller, body: BoxIn, idempotency_key: str | None) -> Created:
@@ -100,6 +129,7 @@ async def _create(core: Core, actor: Caller, body: BoxIn, idempotency_key: str |
         lives=rules.choose(body.ttl_seconds, body.idle_ttl_seconds),
         awaited=body.wait_for_ready,
         starter=core.starter.id,
+        is_alive=listens,
         idempotency_key=idempotency_key,
     )
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from sandboxcore.server.api.common import Manager, Reader, answer, errors, get_core, no_content
 from sandboxcore.server.api.listing import asked_page, described
-from sandboxcore.server.api.schemas import PoolIn, PoolOut, PoolPatch, PoolsOut
+from sandboxcore.server.api.schemas import ClaimsOut, PoolIn, PoolOut, PoolPatch, PoolsOut, PoolWithStatsOut
 from sandboxcore.server.errors import ApiError
-from sandboxcore.server.services import pools
+from sandboxcore.server.services import claims, pools
 from sandboxcore.server.services.listing import page
 from sandboxcore.server.services.lists import POOLS
 from sandboxcore.server.services.views import pool_view
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/pools", tags=["pools"])
 LOOK_SECONDS = 0.05
 
 
-@router.post("", status_code=201, response_model=PoolOut, responses=errors(400, 409, 422, 503, 504))
+@router.post("", status_code=201, response_model=PoolOut, responses=errors(400, 409, 422, 429, 503, 504))
 async def create_pool(request: Request, actor: Manager, body: PoolIn) -> Response:
     """Keep sandboxes of a template warm.
 
@@ -73,13 +73,25 @@ async def list_pools(request: Request, caller: Reader) -> Response:
     return answer({"pools": [pool_view(pool) for pool in found], **place})
 
 
-@router.get("/{name}", response_model=PoolOut, responses=errors(404))
+@router.get("/{name}", response_model=PoolWithStatsOut, responses=errors(404))
 async def get_pool(request: Request, caller: Reader, name: str) -> Response:
-    """A pool by name or identifier."""
-    return answer(pool_view(await pools.get_pool(get_core(request).database, caller=caller, name=name)))
+    """A pool by name or identifier, with what its newest claims add up to."""
+    database = get_core(request).database
+    pool = await pools.get_pool(database, caller=caller, name=name)
+    return answer({**pool_view(pool), "stats": await claims.stats(database, pool.id)})
 
 
-@router.patch("/{name}", response_model=PoolOut, responses=errors(404, 409, 422))
+@router.get("/{name}/claims", response_model=ClaimsOut, responses=errors(404, 422))
+async def list_claims(
+    request: Request, caller: Reader, name: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> Response:
+    """The newest create calls for the pool's template, newest first."""
+    database = get_core(request).database
+    pool = await pools.get_pool(database, caller=caller, name=name)
+    return answer({"claims": await claims.latest(database, pool.id, limit=limit)})
+
+
+@router.patch("/{name}", response_model=PoolOut, responses=errors(404, 409, 422, 429))
 async def update_pool(request: Request, actor: Manager, name: str, body: PoolPatch) -> Response:
     """Rename a pool or change how many sandboxes it keeps; 0 pauses it."""
     core = get_core(request)

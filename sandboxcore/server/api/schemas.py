@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -169,10 +169,47 @@ class PoolOut(Body):
     template_name: str
     replicas: int
     ready_replicas: int
+    status: Literal["filling", "ready", "paused", "failing", "limited"]
     status_message: str | None
+    failures: int
+    retry_at: str | None
     created_at: str
     updated_at: str
     created_by: str
+
+
+class PoolStatsOut(Body):
+    """What the newest claims of a pool add up to; milliseconds are from the request to the sandbox that is ready."""
+
+    hits: int
+    misses: int
+    hit_rate: float | None
+    claim_ms_p50: float | None
+    claim_ms_p99: float | None
+    cold_ms_p50: float | None
+    misses_by_reason: dict[str, int]
+    window_seconds: int
+
+
+class PoolWithStatsOut(PoolOut):
+    """A pool with its statistics."""
+
+    stats: PoolStatsOut
+
+
+class ClaimOut(Body):
+    """One create call for the pool's template: a hit took a warm sandbox, a miss says why there was none."""
+
+    at: str
+    hit: bool
+    ms: float | None
+    reason: Literal["empty", "paused", "failing", "limited", "dead"] | None
+
+
+class ClaimsOut(Body):
+    """The newest claims of a pool, newest first."""
+
+    claims: list[ClaimOut]
 
 
 class PoolsOut(ListOut):
@@ -257,6 +294,24 @@ class StatusOut(Body):
 
     status: str
     status_message: str | None
+
+
+class ServiceUrlIn(Body):
+    """Leave to reach a port inside a sandbox, for so long."""
+
+    port: Annotated[int, Field(ge=1, le=65535, strict=True)]
+    expires_in_seconds: Annotated[int, Field(ge=1, le=86400, strict=True)] = 600
+
+
+class ServiceUrlOut(Body):
+    """Where to find the service, and the token that opens it; the token is shown only here."""
+
+    browser_url: Annotated[str, Field(description="Open it in a browser: it gives that browser the token as a cookie.")]
+    service_url: Annotated[
+        str, Field(description="Base for programs, which send the token as `X-Langsmith-Sandbox-Service-Token`.")
+    ]
+    token: str
+    expires_at: str
 
 
 class ExecuteOut(Body):

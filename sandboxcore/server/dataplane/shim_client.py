@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,18 @@ async def connected(path: str) -> AsyncIterator[ShimConnection]:
         yield connection
     finally:
         await connection.close()
+
+
+def listens(path: str) -> bool:
+    """Whether a shim listens at ``path``. Takes microseconds: the kernel answers, nobody is waited for."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(path)
+        except BlockingIOError:
+            return True  # it listens, and others wait to be let in
+        except OSError:
+            return False
+    return True
 
 
 async def list_commands(path: str) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ StopReason = Literal[
     "creator_gone",
     "pool_deleted",
     "pool_scaled_down",
+    "pool_aged",
     "workspace_deleted",
 ]
 """Every reason, each described in docs/sandboxd.md."""

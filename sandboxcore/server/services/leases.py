@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, update
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Sandbox
@@ -55,10 +55,3 @@ async def release(database: Database, *, starter: str) -> None:
         await session.execute(
             query.values(starter=None, start_lease_until=None).execution_options(synchronize_session=False)
         )
-
-
-async def state_of(database: Database, *, sandbox_id: str) -> tuple[str, str | None] | None:
-    """A sandbox's state and who starts it; None when it is gone."""
-    query = select(Sandbox.state, Sandbox.starter).where(Sandbox.id == sandbox_id)
-    row = await database.fetch_one(query, {})
-    return None if row is None else (row.state, row.starter)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import case, delete, func, or_, select, update
@@ -12,16 +12,16 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Pool, Sandbox, Template
 from sandboxcore.server.errors import ApiError, NotFoundError
-from sandboxcore.server.names import is_id, new_id, new_sandbox_name
+from sandboxcore.server.names import is_id, new_id
+from sandboxcore.server.services import quota
 from sandboxcore.server.services._conflicts import unique_name
-from sandboxcore.server.services.ending import end
+from sandboxcore.server.services.ending import end, record_warm
 from sandboxcore.server.services.events import record
-from sandboxcore.server.services.leases import lease_for
 from sandboxcore.server.services.limits import check_name
 from sandboxcore.server.services.templates import find_template
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Row
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,9 +32,20 @@ if TYPE_CHECKING:
 WARM_MARK = "~"
 """Begins the name of a warm sandbox, which no name that a person gives can."""
 LIVING = ("provisioning", "ready")
+MOST_DEAD = 10
+"""Dead warm sandboxes that one claim meets before it gives up on the pool."""
+DIED_WARM = "a warm sandbox ended by itself while it waited to be claimed"
 
 
 MissReason = Literal["empty", "paused", "failing", "limited", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim found: a warm sandbox or none, and how many that were dead."""
+
+    sandbox: Sandbox | None
+    dead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +56,18 @@ class Miss:
     reason: MissReason
 
 
-@dataclass(frozen=True, slots=True)
-class PoolState:
-    """A pool and its warm sandboxes, by state."""
-
-    id: str
-    workspace_id: str
-    template_id: str
-    replicas: int
-    living: int
-    status_message: str | None
-
-
 async def create_pool(database: Database, *, actor: Caller, name: str, template_name: str, replicas: int) -> str:
-    """A new pool, still empty; its identifier. Raises ``ApiError`` (400) or ``ConflictError``."""
+    """A new pool, still empty; its identifier.
+
+    Raises ``ApiError`` (400), ``ConflictError``, or ``QuotaExceededError`` where its replicas would not fit now.
+    """
     check_name(name)
     moment = now()
     with unique_name("pool", name):
         async with database.write(actor.workspace_id) as session:
             template = await _poolable_template(session, actor, template_name)
+            asked = replace(quota.sandbox_of(template).times(replicas), pools=1)
+            await quota.take(session, actor.workspace_id, asked, model=Pool, name=name)
             pool = Pool(
                 id=new_id(),
                 workspace_id=actor.workspace_id,
@@ -120,18 +124,36 @@ async def get_pool(database: Database, *, caller: Caller, name: str) -> Row[Any]
 async def update_pool(
     database: Database, *, actor: Caller, name: str, new_name: str | None, replicas: int | None
 ) -> str:
-    """Change what is given; the pool's identifier. Raises ``NotFoundError``, ``ConflictError`` or ``InvalidError``."""
+    """Change what is given; the pool's identifier.
+
+    Raises ``NotFoundError``, ``ConflictError``, ``InvalidError``, or ``QuotaExceededError`` where more replicas would
+    not fit now.
+    """
     if new_name is not None:
         check_name(new_name)
     with unique_name("pool", new_name or ""):
         async with database.write(actor.workspace_id) as session:
             pool = await _find(session, actor, name)
             before = pool.name, pool.replicas
+            if replicas is not None and replicas > pool.replicas:
+                await _take_more(session, pool, replicas)
             pool.name = new_name or pool.name
             pool.replicas = pool.replicas if replicas is None else replicas
             pool.updated_at = now()
             await _record_changes(session, pool, before, actor.actor)
     return pool.id
+
+
+async def _take_more(session: AsyncSession, pool: Pool, replicas: int) -> None:
+    """Raises ``QuotaExceededError`` where what the pool lacks of so many replicas would not fit now."""
+    living = select(func.count()).where(Sandbox.pool_id == pool.id, Sandbox.warm, Sandbox.state.in_(LIVING))
+    missing = max(0, replicas - (await session.scalar(living) or 0))
+    asked = quota.sandbox_of(await _template(session, pool.template_id)).times(missing)
+    await quota.take(session, pool.workspace_id, asked)
+
+
+async def _template(session: AsyncSession, template_id: str) -> Template:
+    return (await session.execute(select(Template).where(Template.id == template_id))).scalar_one()
 
 
 async def delete_pool(database: Database, *, actor: Caller, name: str) -> list[str]:
@@ -149,10 +171,11 @@ async def delete_pool(database: Database, *, actor: Caller, name: str) -> list[s
     return members
 
 
-async def claim(session: AsyncSession, template: Template) -> Sandbox | None:
-    """A warm sandbox of the template that nobody else takes, in the caller's transaction; None where there is none.
+async def claim(session: AsyncSession, template: Template, is_alive: Callable[[str], bool]) -> Claimed:
+    """A warm sandbox of the template that nobody else takes, in the caller's transaction.
 
-    Its template and pool are loaded. Of several pools the one whose sandbox has waited longest gives it.
+    Its template and pool are loaded. Of several pools the one whose sandbox has waited longest gives it. Sandboxes that
+    turn out to be dead by ``is_alive``, which is asked with the shim's socket and must not wait, are marked failed.
     """
     query = (
         select(Sandbox)
@@ -163,14 +186,30 @@ async def claim(session: AsyncSession, template: Template) -> Sandbox | None:
         .options(contains_eager(Sandbox.pool))
         .with_for_update(of=Sandbox, skip_locked=True)
     )
-    found: Sandbox | None = await session.scalar(query)
-    if found is not None:
-        set_committed_value(found, "template", template)
-    return found
+    for dead in range(MOST_DEAD):
+        found: Sandbox | None = await session.scalar(query)
+        if found is None:
+            return Claimed(None, dead)
+        if is_alive(found.shim_socket or ""):
+            set_committed_value(found, "template", template)
+            return Claimed(found, dead)
+        await _mark_dead(session, found)
+    return Claimed(None, MOST_DEAD)
 
 
-async def why_missed(session: AsyncSession, template: Template) -> Miss | None:
-    """Why ``claim`` found nothing, and which pool should have had it; None where the template has no pool."""
+async def _mark_dead(session: AsyncSession, sandbox: Sandbox) -> None:
+    """For the pool's keeper to remove and replace."""
+    sandbox.state, sandbox.status_kind, sandbox.stop_reason = "failed", "CrashLoop", "died"
+    sandbox.status_message = DIED_WARM
+    sandbox.updated_at = now()
+    await session.flush()
+    data = {"kind": "CrashLoop", "message": DIED_WARM, "stop_reason": "died"}
+    if sandbox.pool is not None:
+        await record_warm(session, sandbox.pool, "warm_failed", actor="system", sandbox_id=sandbox.id, data=data)
+
+
+async def why_missed(session: AsyncSession, template: Template, claimed: Claimed) -> Miss | None:
+    """Why ``claim`` gave nothing, and which pool should have had it; None where the template has no pool."""
     query = (
         select(Pool.id, Pool.replicas, Pool.limited, Pool.status_message)
         .where(Pool.template_id == template.id)
@@ -182,81 +221,11 @@ async def why_missed(session: AsyncSession, template: Template) -> Miss | None:
         return None
     if pool.replicas == 0:
         return Miss(pool.id, "paused")
+    if claimed.dead:
+        return Miss(pool.id, "dead")
     if pool.status_message is None:
         return Miss(pool.id, "empty")
     return Miss(pool.id, "limited" if pool.limited else "failing")
-
-
-async def pool_states(database: Database) -> list[PoolState]:
-    """Every pool of every workspace."""
-    living = func.coalesce(func.sum(case((Sandbox.state.in_(LIVING), 1), else_=0)), 0)
-    query = (
-        select(Pool.id, Pool.workspace_id, Pool.template_id, Pool.replicas, living.label("living"), Pool.status_message)
-        .outerjoin(Sandbox, (Sandbox.pool_id == Pool.id) & Sandbox.warm)
-        .group_by(Pool.id, Pool.workspace_id, Pool.template_id, Pool.replicas, Pool.status_message)
-    )
-    return [PoolState(**row._mapping) for row in await database.fetch_all(query, {})]
-
-
-async def add_warm(database: Database, *, actor: str, pool: PoolState, starter: str) -> str | None:
-    """Want one more warm sandbox, which ``starter`` starts; its identifier, or None when the pool is gone or full."""
-    moment = now()
-    async with database.write(pool.workspace_id) as session:
-        wanted = await session.scalar(select(Pool.replicas).where(Pool.id == pool.id).with_for_update())
-        warm = select(func.count()).where(Sandbox.pool_id == pool.id, Sandbox.warm, Sandbox.state.in_(LIVING))
-        if wanted is None or (await session.scalar(warm) or 0) >= wanted:
-            return None
-        sandbox = Sandbox(
-            id=new_id(),
-            workspace_id=pool.workspace_id,
-            template_id=pool.template_id,
-            pool_id=pool.id,
-            warm=True,
-            awaited=False,
-            name=WARM_MARK + new_sandbox_name(),
-            state="provisioning",
-            ttl_seconds=0,
-            idle_ttl_seconds=0,
-            created_at=moment,
-            updated_at=moment,
-            last_activity_at=moment,
-            created_by=actor,
-            **lease_for(starter),
-        )
-        session.add(sandbox)
-    return sandbox.id
-
-
-async def drop_warm(database: Database, *, actor: str, pool: PoolState, surplus: int) -> list[str]:
-    """Mark failed warm sandboxes and ``surplus`` living ones ``deleting``, those not ready first; which ones."""
-    warm = (Sandbox.pool_id == pool.id, Sandbox.warm)
-    order = case((Sandbox.state == "provisioning", 0), else_=1)
-    async with database.write(pool.workspace_id) as session:
-        members = list(await session.scalars(select(Sandbox.id).where(*warm, Sandbox.state == "failed")))
-        if surplus > 0:
-            living = select(Sandbox.id).where(*warm, Sandbox.state.in_(LIVING))
-            members += list(await session.scalars(living.order_by(order, Sandbox.created_at.desc()).limit(surplus)))
-        return await end(session, Sandbox.id.in_(members), actor=actor, reason="pool_scaled_down")
-
-
-async def failure_of(database: Database, pool: PoolState) -> str | None:
-    """Why a warm sandbox of the pool failed, where one did."""
-    query = select(Sandbox.status_message).where(Sandbox.pool_id == pool.id, Sandbox.warm, Sandbox.state == "failed")
-    row = await database.fetch_one(query.limit(1), {})
-    return None if row is None else row[0] or "it failed without a word"
-
-
-async def set_message(database: Database, *, actor: str, pool: PoolState, message: str | None) -> None:
-    """Record why the pool cannot be filled, or that it can."""
-    async with database.write(pool.workspace_id) as session:
-        row: Pool | None = await session.scalar(select(Pool).where(Pool.id == pool.id).with_for_update())
-        if row is None:
-            return
-        if message is None and row.status_message is not None:
-            await record(session, row, "recovered", actor=actor)
-        elif message is not None and row.status_message is None:
-            await record(session, row, "failing", actor=actor, data={"message": message})
-        row.status_message = message
 
 
 async def _record_changes(session: AsyncSession, pool: Pool, before: tuple[str, int], actor: str) -> None:

@@ -83,10 +83,12 @@ async def create_sandbox(
     lives: Lifetimes,
     awaited: bool,
     starter: str,
+    is_alive: Callable[[str], bool],
     idempotency_key: str | None = None,
 ) -> Created:
     """Want a new sandbox, in state ``provisioning``, which ``starter`` starts; or take a pool's warm one.
 
+    ``is_alive`` tells, without waiting, whether a shim listens at a socket.
     The same ``idempotency_key`` again gives the sandbox that the first call made. Raises ``NotFoundError`` (template),
     ``ConflictError`` (name taken) or ``QuotaExceededError``; a warm one is in the quota already.
     """
@@ -97,12 +99,13 @@ async def create_sandbox(
                 return Created(earlier, is_new=False)
             template = await find_template(session, actor, template_name)
             wanted = _wanted(actor, name, lives, idempotency_key)
-            warm = await claim(session, template)
+            claimed = await claim(session, template, is_alive)
+            warm = claimed.sandbox
             if warm is not None:
                 _take(warm, wanted)
                 await _record_claim(session, warm, template, actor.actor)
                 return Created(warm, is_new=True)
-            missed = await why_missed(session, template)
+            missed = await why_missed(session, template, claimed)
             await quota.take(session, actor.workspace_id, quota.sandbox_of(template), name=name)
             unknown = awaited and name is None and idempotency_key is None
             sandbox = _new_sandbox(template, wanted | lease_for(starter), awaited=unknown)
@@ -346,6 +349,12 @@ async def _move_deadlines(session: AsyncSession, sandbox_ids: Sequence[str], mom
     for sandbox in await session.scalars(select(Sandbox).where(Sandbox.id.in_(sandbox_ids), *VISIBLE)):
         sandbox.last_activity_at = max(sandbox.last_activity_at, moments[sandbox.id])
         sandbox.expires_at = lifetimes(sandbox).expires_at(sandbox.created_at, sandbox.last_activity_at)
+
+
+async def outcome_of(database: Database, *, sandbox_id: str) -> Row[Any] | None:
+    """How far a sandbox is, why it failed, and who starts it; None when it is gone."""
+    query = select(Sandbox.state, Sandbox.status_kind, Sandbox.status_message, Sandbox.starter)
+    return await database.fetch_one(query.where(Sandbox.id == sandbox_id), {})
 
 
 async def load_for_start(database: Database, sandbox_id: str) -> Sandbox | None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("sandboxd.starting")
 ACTOR = "system"
+MEASURE_SECONDS = 0.1
+"""How long the end of a sandbox may be held up by the last measurement of what it used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Starter:
         self._destroy_wait = destroy_wait
         self._starts: dict[str, asyncio.Task[Outcome]] = {}
         self._ends: dict[str, asyncio.Task[None]] = {}
-        self.on_ended: Callable[[str], None] = lambda _sandbox_id: None
+        self.on_ended: tuple[Callable[[str], None], ...] = ()
         """Called with the identifier of each sandbox that is gone."""
 
     def is_starting(self, sandbox_id: str) -> bool:
@@ -107,16 +109,16 @@ class Starter:
     async def _made(self, made: RuntimeSandbox) -> Outcome:
         if await sandboxes.mark_ready(self._database, actor=ACTOR, made=made):
             return READY
-        now_is = await leases.state_of(self._database, sandbox_id=made.id)
-        if now_is is not None and now_is[0] == "ready":
+        now_is = await sandboxes.outcome_of(self._database, sandbox_id=made.id)
+        if now_is is not None and now_is.state == "ready":
             return READY  # another server took the start over and came first; the runtime gave both the same sandbox
         await self._runtime.require().destroy(made.id)
         return NOT_WANTED
 
     async def _failed(self, sandbox_id: str, kind: str, message: str) -> Outcome:
         log.warning("sandbox %s did not start: %s: %s", sandbox_id, kind, message)
-        now_is = await leases.state_of(self._database, sandbox_id=sandbox_id)
-        if now_is is not None and now_is[1] not in (None, self.id):
+        now_is = await sandboxes.outcome_of(self._database, sandbox_id=sandbox_id)
+        if now_is is not None and now_is.starter not in (None, self.id):
             return Outcome(kind, message)  # another server took the start over: what becomes of it is its to say
         known = await sandboxes.mark_failed(
             self._database, actor=ACTOR, sandbox_id=sandbox_id, kind=kind, message=message, stop_reason="start_failed"
@@ -126,12 +128,16 @@ class Starter:
     async def end(self, sandbox_id: str) -> None:
         """End a sandbox in state ``deleting`` and forget it; returns when it is gone, or goes on in the background
         after a while."""
+        await asyncio.wait({self.end_soon(sandbox_id)}, timeout=self._destroy_wait)
+
+    def end_soon(self, sandbox_id: str) -> asyncio.Task[None]:
+        """The same in the background alone."""
         task = self._ends.get(sandbox_id)
         if task is None:
             task = asyncio.create_task(self._end(sandbox_id), name=f"end {sandbox_id}")
             self._ends[sandbox_id] = task
             task.add_done_callback(lambda _task: self._ends.pop(sandbox_id, None))
-        await asyncio.wait({task}, timeout=self._destroy_wait)
+        return task
 
     async def _end(self, sandbox_id: str) -> None:
         """The reconciler comes back to what fails here, since the row stays."""
@@ -139,6 +145,7 @@ class Starter:
         if starting is not None:
             starting.cancel()
             await asyncio.wait({starting})
+        used = await self._runtime.cpu_seconds(sandbox_id, within=MEASURE_SECONDS)
         try:
             await self._runtime.require().destroy(sandbox_id)
         except RuntimeUnavailableError as error:
@@ -149,8 +156,9 @@ class Starter:
         except Exception:  # one sandbox that cannot be ended must not keep others from it
             log.exception("ending sandbox %s failed; it will be tried again", sandbox_id)
             return
-        await sandboxes.forget(self._database, actor=ACTOR, sandbox_id=sandbox_id)
-        self.on_ended(sandbox_id)
+        await sandboxes.forget(self._database, actor=ACTOR, sandbox_id=sandbox_id, cpu_seconds=used)
+        for tell in self.on_ended:
+            tell(sandbox_id)
 
     async def close(self) -> None:
         """Stop starting; what is half made is taken up by another server, or the next."""

@@ -69,17 +69,41 @@ def sandbox_view(sandbox: Sandbox | Row[Any], *, base_url: str, activity: Activi
 
 def pool_view(pool: Row[Any]) -> dict[str, Any]:
     """A pool, as a row with its template's name and the number that are ready."""
+    status = pool_status(pool)
+    is_held_up = status in ("failing", "limited")
     return {
         "id": pool.id,
         "name": pool.name,
         "template_name": pool.template_name,
         "replicas": pool.replicas,
         "ready_replicas": pool.ready_replicas,
-        "status_message": pool.status_message,
+        "status": status,
+        "status_message": _held_up_by(pool) if is_held_up else None,
+        "failures": pool.failures,
+        "retry_at": iso(pool.retry_at) if is_held_up else None,
         "created_at": iso(pool.created_at),
         "updated_at": iso(pool.updated_at),
         "created_by": pool.created_by,
     }
+
+
+def pool_status(pool: Row[Any]) -> str:
+    """How a pool is: ``paused``, ``ready`` (full), ``failing`` or ``limited`` (it cannot be filled), or ``filling``."""
+    if pool.replicas == 0:
+        return "paused"
+    if pool.ready_replicas >= pool.replicas:
+        return "ready"
+    if pool.status_message is None:
+        return "filling"
+    return "limited" if pool.limited else "failing"
+
+
+def _held_up_by(pool: Row[Any]) -> str:
+    """Why a pool cannot be filled, and what comes next."""
+    if pool.limited:
+        return f"{pool.status_message}; the pool is filled as soon as there is room"
+    times = "once" if pool.failures == 1 else f"{pool.failures} times in a row"
+    return f"{pool.status_message} (filling failed {times}; the next try is at {iso(pool.retry_at)})"
 
 
 def status_message(sandbox: Sandbox | Row[Any]) -> str | None:

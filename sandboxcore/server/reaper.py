@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sandboxcore.server.clock import now
 from sandboxcore.server.dataplane.shim_client import ShimUnreachableError, list_commands
 from sandboxcore.server.db.models import Sandbox
-from sandboxcore.server.services import sandboxes
+from sandboxcore.server.services import ledger, sandboxes, service_tokens
 from sandboxcore.server.services.retention import forget_the_past
 from sandboxcore.server.services.sandboxes import VISIBLE, lifetimes
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("sandboxd.reaper")
 ACTOR = "system"
 BATCH = 200
+DAY = 86400.0
 FORGET_SECONDS = 60.0
 
 
@@ -74,6 +75,12 @@ async def _end(core: Core, sandbox: Sandbox) -> None:
         await core.starter.end(sandbox.id)
 
 
+async def forget_usage(core: Core) -> None:
+    """Forget a few of the oldest holdings that are older than they are kept."""
+    kept_since = now() - core.settings.usage_retention_days * DAY
+    await ledger.prune(core.database, ended_before=kept_since, most=BATCH)
+
+
 async def keep_reaping(core: Core) -> None:
     """Look every ``reap_interval`` seconds; runs until cancelled."""
     while True:
@@ -82,6 +89,8 @@ async def keep_reaping(core: Core) -> None:
             await core.activity.write_down()
             await core.keys.record_use()
             await core.database.checkpoint()
+            await forget_usage(core)
+            await service_tokens.forget_expired(core.database, actor=ACTOR)
             await reap(core)
         except Exception:  # the next look must come whatever this one met
             log.exception("looking for sandboxes whose time has come failed")

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from sandboxcore.runtimes import registry
-from sandboxcore.runtimes.base import RuntimeUnavailableError
+from sandboxcore.runtimes.base import RuntimeUnavailableError, SandboxGoneError
 from sandboxcore.server.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -50,6 +50,21 @@ class RuntimeHolder:
         if self._problem is not None:
             raise unavailable(self._problem)
         return self._loaded()
+
+    async def cpu_seconds(self, sandbox_id: str, *, within: float) -> float | None:
+        """Processor time that a sandbox has used; None where the runtime cannot tell in so many seconds."""
+        if self._problem is not None:
+            return None
+        try:
+            async with asyncio.timeout(within):
+                return (await self._loaded().usage(sandbox_id)).cpu_seconds
+        except (SandboxGoneError, TimeoutError):
+            return None
+        except RuntimeUnavailableError as problem:
+            self.report(problem)
+        except Exception:  # a measurement that fails must keep nothing from being ended or measured
+            log.exception("measuring sandbox %s failed in an unknown way", sandbox_id)
+        return None
 
     def report(self, problem: RuntimeUnavailableError) -> None:
         """A caller met this problem: hold the runtime unavailable until it has started again."""

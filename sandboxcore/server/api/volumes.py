@@ -19,7 +19,7 @@ from sandboxcore.server.services.views import volume_view
 router = APIRouter(prefix="/volumes", tags=["volumes"])
 
 
-@router.post("", status_code=201, response_model=VolumeOut, responses=errors(409, 422, 503, 504))
+@router.post("", status_code=201, response_model=VolumeOut, responses=errors(409, 422, 429, 503, 504))
 async def create_volume(request: Request, actor: Manager, body: VolumeIn) -> Response:
     """Make a volume; a template's `volume_mounts` then name it.
 
@@ -67,7 +67,7 @@ async def get_volume(request: Request, caller: Reader, name: str) -> Response:
     return answer(volume_view(await volumes.get_volume(get_core(request).database, caller=caller, name=name)))
 
 
-@router.patch("/{name}", response_model=VolumeOut, responses=errors(400, 404, 409, 422, 503))
+@router.patch("/{name}", response_model=VolumeOut, responses=errors(400, 404, 409, 422, 429, 503))
 async def update_volume(request: Request, actor: Manager, name: str, body: VolumePatch) -> Response:
     """Rename a volume, or let it grow while no sandbox uses it; it never shrinks."""
     core = get_core(request)

@@ -98,6 +98,15 @@ def span_of(start: float | None, end: float | None, step: Step, moment: float) -
     return span
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Usage by bucket, oldest first, and then by group; what used nothing is left out."""
+
+    span: Span
+    by: By
+    usage: list[Usage]
+
+
 async def report(
     database: Database,
     *,
@@ -106,11 +115,8 @@ async def report(
     end: float | None = None,
     step: Step = "day",
     by: By = "none",
-) -> list[Usage]:
-    """What a workspace used, oldest bucket first and then by group; buckets and groups without any are left out.
-
-    Raises ``InvalidError``.
-    """
+) -> Report:
+    """What a workspace used between two moments (see ``span_of``). Raises ``InvalidError``."""
     moment = now()
     span = span_of(start, end, step, moment)
     query = _Query(span, by, truncates=database.is_sqlite)
@@ -118,7 +124,7 @@ async def report(
     largest = await _largest(database, query, parameters) if by != "none" else []
     rows = await database.fetch_aside(query.sums(largest), parameters)
     # There may be as many rows as holdings.
-    return await asyncio.to_thread(_spread, rows, span)
+    return Report(span, by, await asyncio.to_thread(_spread, rows, span))
 
 
 async def _largest(database: Database, query: _Query, parameters: dict[str, Any]) -> list[str]:

@@ -38,12 +38,12 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_init_keeps_the_keys_that_it_is_given_and_that_live(server: Sandboxd) -> None:
-    first = {"api_key": server.key, "console_key": server.console_key}
+    first = {"api_key": server.key, "console_key": server.console_key, "admin_key": server.admin_key}
     assert server.cli("init", stdin=json.dumps(first)) == first
     server.cli("keys", "revoke", server.key.split("_")[1])
     again = server.cli("init", stdin=json.dumps(first))
     assert again["api_key"] != server.key
-    assert again["console_key"] == server.console_key
+    assert (again["console_key"], again["admin_key"]) == (server.console_key, server.admin_key)
 
 
 def test_keys_are_shown_once_and_kept_hashed(server: Sandboxd) -> None:
@@ -63,14 +63,16 @@ def test_an_unknown_setting_is_one_clear_line() -> None:
     assert done.stderr == "sandboxd: unknown setting SANDBOXD_HOTS; the settings are listed in docs/sandboxd.md\n"
 
 
-def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("taken", "free"), [("SANDBOXD_PORT", "SANDBOXD_SERVICE_PORT"), ("SANDBOXD_SERVICE_PORT", "SANDBOXD_PORT")]
+)
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path, taken: str, free: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        done = run(SANDBOXD_PORT=port, SANDBOXD_STATE_DIR=str(tmp_path), SANDBOXD_RUN_DIR=str(tmp_path))
+        settings = {taken: port, free: "0", "SANDBOXD_STATE_DIR": str(tmp_path), "SANDBOXD_RUN_DIR": str(tmp_path)}
+        done = run(**settings)
     assert done.returncode == 2
-    assert done.stderr.startswith(
-        f"sandboxd: cannot listen on 127.0.0.1:{port} (Address already in use); set SANDBOXD_PORT"
-    )
+    assert done.stderr.startswith(f"sandboxd: cannot listen on 127.0.0.1:{port} (Address already in use); set {taken}")
     assert done.stderr.count("\n") == 1
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
@@ -12,17 +13,23 @@ from starlette.responses import Response
 from sandboxcore.errors import SandboxError
 from sandboxcore.server.dataplane.multipart import FileStream, MultipartFormError
 from sandboxcore.server.dataplane.shim_client import ShimConnection, ShimUnreachableError
+from sandboxcore.server.dataplane.streams import KEY_ENDED
 from sandboxcore.server.errors import ApiError, InvalidError, UnreachableError
-from sandboxcore.server.waiting import client_left
+from sandboxcore.server.waiting import client_left, first_of
 from sandboxcore.shim.wire import Kind, decode_control
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
     from sandboxcore.server.core import Core
+    from sandboxcore.server.dataplane.streams import Farewell
     from sandboxcore.server.dataplane.target import Target
 
+T = TypeVar("T")
+log = logging.getLogger("sandboxd.files")
 DISCARD_LIMIT = 64 * 2**20
 """Most that is read of an upload already refused: clients that are still sending do not see an answer."""
 _FIXED = {"FileNotFound": (404, "FileNotFound"), "PermissionDenied": (403, "PermissionDenied")}
@@ -40,10 +47,12 @@ def file_error(answer: dict[str, Any], otherwise: str) -> ApiError:
 
 async def upload(core: Core, target: Target, path: str, mode: int | None, request: Request) -> dict[str, Any]:
     """Write the multipart field ``file`` of the request to ``path``, all of it or nothing. Raises ``ApiError``."""
-    with core.streams.admitted(target):
+    with core.streams.admitted(target) as farewell:
         shim = await _open(target)
         try:
-            return await _upload(core, target=target, shim=shim, path=path, mode=mode, request=request)
+            return await _unless_key_ends(
+                _upload(core, target=target, shim=shim, path=path, mode=mode, request=request), farewell
+            )
         except ShimUnreachableError as error:
             raise UnreachableError(str(error)) from None
         except MultipartFormError as error:
@@ -52,6 +61,21 @@ async def upload(core: Core, target: Target, path: str, mode: int | None, reques
             raise ApiError(400, "WriteError", "the client left before the file was whole") from None
         finally:
             await shim.close()
+
+
+async def _unless_key_ends(work: Coroutine[None, None, T], farewell: asyncio.Future[Farewell]) -> T:
+    """What the work gives; a server that ends lets it finish. Raises ``ApiError`` 401 as soon as the key ends."""
+    working = asyncio.ensure_future(work)
+    try:
+        await first_of(working, farewell)
+        if not working.done() and farewell.result() is not KEY_ENDED:
+            await asyncio.wait({working})
+        if working.done():
+            return working.result()
+    finally:
+        working.cancel()
+        await asyncio.wait({working})
+    raise ApiError(401, "Unauthorized", "the API key was revoked or has expired meanwhile")
 
 
 async def _upload(
@@ -99,19 +123,26 @@ class Download(Response):
         self._core = core
         self._target = target
         self._path = path
+        self._started = False
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Fetch and send."""
-        with self._core.streams.admitted(self._target):
+        with self._core.streams.admitted(self._target) as farewell:
             shim = await _open(self._target)
             try:
-                head = await _read_head(shim, self._path)
-                await send(
-                    {"type": "http.response.start", "status": 200, "headers": _headers(self._path, head["size"])}
-                )
-                await self._send_content(shim, receive, send)
+                await _unless_key_ends(self._send(shim, receive, send), farewell)
+            except ApiError:
+                if not self._started:
+                    raise
+                log.info("a download was cut short: its key has ended")
             finally:
                 await shim.close()
+
+    async def _send(self, shim: ShimConnection, receive: Receive, send: Send) -> None:
+        head = await _read_head(shim, self._path)
+        self._started = True
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(self._path, head["size"])})
+        await self._send_content(shim, receive, send)
 
     async def _send_content(self, shim: ShimConnection, receive: Receive, send: Send) -> None:
         """An answer that is cut short is shorter than its Content-Length, which tells the client."""

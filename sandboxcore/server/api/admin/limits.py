@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 
 from sandboxcore.server.api.admin.common import Operator, WorkspaceName, find_workspace
-from sandboxcore.server.api.admin.schemas import LimitsAndHeldOut, LimitsIn
+from sandboxcore.server.api.admin.schemas import LimitsAndHeldOut, WorkspaceLimitsIn
 from sandboxcore.server.api.common import answer, errors, get_core
 from sandboxcore.server.services import quota
 
@@ -28,7 +28,7 @@ async def get_limits(request: Request, actor: Operator, workspace: WorkspaceName
 
 
 @router.patch("", response_model=LimitsAndHeldOut, responses=errors(404, 422))
-async def set_limits(request: Request, actor: Operator, workspace: WorkspaceName, body: LimitsIn) -> Response:
+async def set_limits(request: Request, actor: Operator, workspace: WorkspaceName, body: WorkspaceLimitsIn) -> Response:
     """Change what is given. Less than what is held ends nothing: there is just no room until enough is gone."""
     database = get_core(request).database
     found = await find_workspace(request, workspace)

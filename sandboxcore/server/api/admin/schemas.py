@@ -15,7 +15,7 @@ Seconds = Annotated[int, Field(ge=1, le=MAX_LIFETIME_SECONDS)]
 Count = Annotated[int | None, Field(description="`null` is no limit.")]
 
 
-class LimitsIn(Body):
+class WorkspaceLimitsIn(Body):
     """Limits and lifetimes to change: what is not given stays, `null` is none."""
 
     max_sandboxes: Count = None
@@ -33,7 +33,7 @@ class LimitsIn(Body):
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
 
-class LimitsOut(Body):
+class WorkspaceLimitsOut(Body):
     """Limits and lifetimes of a workspace; `null` is none."""
 
     max_sandboxes: int | None
@@ -61,7 +61,7 @@ class HeldOut(Body):
 class LimitsAndHeldOut(Body):
     """What a workspace may hold, and what it holds."""
 
-    limits: LimitsOut
+    limits: WorkspaceLimitsOut
     held: HeldOut
 
 
@@ -69,14 +69,14 @@ class WorkspaceIn(Body):
     """A workspace to make."""
 
     name: Name
-    limits: LimitsIn | None = None
+    limits: WorkspaceLimitsIn | None = None
 
 
 class WorkspacePatch(Body):
     """What is to change; what is not given stays."""
 
     name: Name | None = None
-    limits: LimitsIn | None = None
+    limits: WorkspaceLimitsIn | None = None
 
 
 class WorkspaceOut(Body):
@@ -86,7 +86,7 @@ class WorkspaceOut(Body):
     name: str
     created_at: str
     deleting_at: Annotated[str | None, Field(description="Since when it is on its way out; its name is free.")]
-    limits: LimitsOut
+    limits: WorkspaceLimitsOut
 
 
 class WorkspacesOut(Body):

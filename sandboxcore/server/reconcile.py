@@ -34,6 +34,7 @@ async def reconcile(core: Core) -> None:
     await _mend_rows(core, before, owned)
     await _end_orphans(runtime, owned, after)
     await _mend_volumes(core)
+    await core.workspaces.take_up()
 
 
 async def _rows(core: Core) -> list[_Row]:

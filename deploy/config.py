@@ -23,6 +23,8 @@ SETTINGS = {
     "CONSOLE_HOST": "Address that the console listens on (127.0.0.1).",
     "SANDBOXD_PORT": "Port of the API on SANDBOXD_HOST (8001).",
     "SANDBOXD_HOST": "Address that the API listens on (127.0.0.1).",
+    "SANDBOXD_SERVICE_PORT": "Port of what programs in sandboxes serve, on SANDBOXD_SERVICE_HOST (8002).",
+    "SANDBOXD_SERVICE_HOST": "Address that it listens on (127.0.0.1).",
     "SANDBOXD_RUNTIME": "Which runtime makes sandboxes: namespaces, or process (no isolation at all) (namespaces).",
     "STATE_DIR": "Folder of databases, images, volumes and credentials.json (var/ beside the Makefile).",
     "RUN_DIR": "Folder of sockets, gone at a reboot (below /run as root, else below $XDG_RUNTIME_DIR or /tmp).",
@@ -42,6 +44,8 @@ class Config:
     console_port: int
     sandboxd_host: str
     sandboxd_port: int
+    service_host: str
+    service_port: int
     runtime: str
     state_dir: Path
     run_dir: Path
@@ -83,6 +87,8 @@ def load(environment: dict[str, str] | None = None) -> Config:
         console_port=_port(env, "CONSOLE_PORT", 8000),
         sandboxd_host=env.get("SANDBOXD_HOST") or "127.0.0.1",
         sandboxd_port=_port(env, "SANDBOXD_PORT", 8001),
+        service_host=env.get("SANDBOXD_SERVICE_HOST") or "127.0.0.1",
+        service_port=_port(env, "SANDBOXD_SERVICE_PORT", 8002),
         runtime=env.get("SANDBOXD_RUNTIME") or "namespaces",
         state_dir=state_dir,
         run_dir=Path(env["RUN_DIR"]).absolute() if env.get("RUN_DIR") else default_run_dir(state_dir, env),

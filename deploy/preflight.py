@@ -9,6 +9,7 @@ import shutil
 import socket
 import stat
 import subprocess
+from itertools import combinations
 from typing import IO, TYPE_CHECKING
 
 from deploy.config import Config, ConfigurationError, acts_as_root
@@ -38,7 +39,8 @@ def take_lock(config: Config) -> IO[str]:
         lock.close()
         raise ConfigurationError(
             f"`make up` already runs on {config.state_dir} (process {holder}); "
-            "end it first (`make down`), or give STATE_DIR, CONSOLE_PORT and SANDBOXD_PORT of its own to a second one."
+            "end it first (`make down`), or give a second one STATE_DIR, CONSOLE_PORT, SANDBOXD_PORT and "
+            "SANDBOXD_SERVICE_PORT of its own."
         ) from None
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
@@ -48,12 +50,15 @@ def take_lock(config: Config) -> IO[str]:
 
 def check_ports(config: Config) -> None:
     """Raise ``ConfigurationError`` where a port is taken or may not be used."""
-    if (config.console_host, config.console_port) == (config.sandboxd_host, config.sandboxd_port):
-        raise ConfigurationError(f"CONSOLE_PORT and SANDBOXD_PORT are both {config.console_port}; give two ports.")
-    for name, host, port in (
+    places = (
         ("CONSOLE", config.console_host, config.console_port),
         ("SANDBOXD", config.sandboxd_host, config.sandboxd_port),
-    ):
+        ("SANDBOXD_SERVICE", config.service_host, config.service_port),
+    )
+    for (one, *place), (other, *same) in combinations(places, 2):
+        if place == same:
+            raise ConfigurationError(f"{one}_PORT and {other}_PORT are both {place[1]}; give two ports.")
+    for name, host, port in places:
         try:
             with socket.create_server((host, port)):
                 pass

@@ -88,6 +88,8 @@ def sandboxd_environment(install: Installation) -> dict[str, str]:
         {
             "SANDBOXD_HOST": config.sandboxd_host,
             "SANDBOXD_PORT": str(config.sandboxd_port),
+            "SANDBOXD_SERVICE_HOST": config.service_host,
+            "SANDBOXD_SERVICE_PORT": str(config.service_port),
             "SANDBOXD_STATE_DIR": str(install.sandboxd.state),
             "SANDBOXD_RUN_DIR": str(config.run_dir),
             "SANDBOXD_RUNTIME": config.runtime,
@@ -236,6 +238,7 @@ def banner(config: Config, credentials: Mapping[str, str], *, seconds: float, fi
         f"  Open       {config.console_url}",
         f"  Sign in    {credentials['username']}   password {shown}",
         f"  API        {config.api_endpoint}   (documented at /docs; the key is in {config.credentials_file})",
+        f"  Services   http://NAME.localhost:{config.service_port}   (of programs in sandboxes; see docs/sdk.md)",
         "  Stop       Ctrl-C ends console, sandboxd and host; sandboxes keep running. `make down` ends everything.",
         "",
     ):

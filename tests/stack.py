@@ -49,6 +49,7 @@ class Stack:
         settings = {
             "CONSOLE_PORT": str(free_port()),
             "SANDBOXD_PORT": str(free_port()),
+            "SANDBOXD_SERVICE_PORT": str(free_port()),
             "STATE_DIR": str(state_dir),
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SANDBOX", "CONSOLE_"))}

@@ -10,8 +10,8 @@ from sandboxcore.server.auth import KeyRing
 from sandboxcore.server.claimlog import ClaimLog
 from sandboxcore.server.dataplane.streams import Streams
 from sandboxcore.server.db.engine import Database
-from sandboxcore.server.keywatch import KeyWatch
 from sandboxcore.server.gateway.addresses import Addresses
+from sandboxcore.server.keywatch import KeyWatch
 from sandboxcore.server.pools import PoolKeeper
 from sandboxcore.server.runtime import RuntimeHolder
 from sandboxcore.server.services.provisioning import Provisioner

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from sandboxcore.errors import SandboxError
+from sandboxcore.server.gateway.app import Gateway
+from sandboxcore.server.gateway.dispatch import Dispatch
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from sandboxcore.server.config import Settings
+    from sandboxcore.server.core import Core
+    from sandboxcore.server.dataplane.streams import Streams
 
 log = logging.getLogger("sandboxd")
 DRAIN_SECONDS = 2.0
@@ -33,12 +40,15 @@ class ListenError(SandboxError):
 class DrainingServer(uvicorn.Server):
     """Says 1001 to every open stream before it ends, so that clients come back instead of failing."""
 
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as uvicorn does, and say where."""
         await super().startup(sockets)
-        for listener in sockets or []:
-            address = listener.getsockname()
-            log.info("sandboxd is ready on http://%s:%d", address[0], address[1])
+        places = [listener.getsockname()[:2] for listener in sockets or []]
+        log.info("sandboxd is ready on %s", ", services of sandboxes on ".join(f"http://{h}:{p}" for h, p in places))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End in order and with exit code 0: being asked to end is no failure."""
@@ -51,8 +61,7 @@ class DrainingServer(uvicorn.Server):
         """Stop listening, say goodbye, then end as uvicorn does."""
         for server in self.servers:
             server.close()
-        app: FastAPI = self.config.app  # type: ignore[assignment]  # given as an object below
-        await app.state.core.streams.drain(DRAIN_SECONDS)
+        await self._streams.drain(DRAIN_SECONDS)
         for connection in list(self.server_state.connections):
             if isinstance(connection, WebSocketsSansIOProtocol) and connection.transport.get_write_buffer_size():
                 connection.transport.abort()  # it was told and takes nothing: closing would wait for it
@@ -61,9 +70,26 @@ class DrainingServer(uvicorn.Server):
 
 def serve(app: FastAPI, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises ``ListenError``."""
-    listener = listen(settings.host, settings.port)
+    sockets = [
+        listen(settings.host, settings.port, "SANDBOXD_PORT"),
+        listen(settings.service_host, settings.service_port, "SANDBOXD_SERVICE_PORT"),
+    ]
+    server_of(app, settings, sockets).run(sockets=sockets)
+
+
+def server_of(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> DrainingServer:
+    """The server of the API on the first socket and of sandboxes' services on the second. Raises ``ListenError``."""
+    core: Core = app.state.core
+    api_port, service_port = (listener.getsockname()[1] for listener in sockets)
+    if api_port == service_port:
+        raise ListenError(f"the API and sandboxes' services cannot both have port {api_port}; set two")
+    core.addresses.port = service_port
+    gateway: ASGIApp = Gateway(core)
+    if settings.service_public_url:
+        gateway = _behind_proxy(gateway)
     config = uvicorn.Config(
-        app,
+        Dispatch(_behind_proxy(app), gateway, service_port),
+        proxy_headers=False,  # each side says for itself whom it believes
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
@@ -77,11 +103,17 @@ def serve(app: FastAPI, settings: Settings) -> None:
         log_config=None,
         server_header=False,
     )
-    DrainingServer(config).run(sockets=[listener])
+    return DrainingServer(config, core.streams)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ``ListenError``."""
+def _behind_proxy(app: ASGIApp) -> ASGIApp:
+    """The app, believing what a proxy on this machine, or at ``FORWARDED_ALLOW_IPS``, says of client and scheme."""
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    return ProxyHeadersMiddleware(app, trusted_hosts=trusted)  # type: ignore[arg-type, return-value]  # the same calls
+
+
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A listening socket; ``setting`` is where its port comes from. Raises ``ListenError``."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -94,7 +126,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         raise ListenError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}); set SANDBOXD_PORT to a free port, "
+            f"cannot listen on {host}:{port} ({error.strerror or error}); set {setting} to a free port, "
             "or end what uses this one"
         ) from None
     return listener
@@ -104,4 +136,10 @@ def configure_logging(level: str) -> None:
     """One readable line an event on standard error."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_broken_answer)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _is_no_broken_answer(record: logging.LogRecord) -> bool:
+    """An answer that a program in a sandbox broke off is left incomplete on purpose, and logged where that is done."""
+    return record.msg != "ASGI callable returned without completing response."

@@ -36,9 +36,17 @@ def test_a_taken_port_says_what_to_do(tmp_path: Path) -> None:
             preflight.check_ports(config(tmp_path, SANDBOXD_PORT=str(port)))
 
 
-def test_one_port_for_both_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="two ports"):
-        preflight.check_ports(config(tmp_path, CONSOLE_PORT="9000", SANDBOXD_PORT="9000"))
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("CONSOLE_PORT", "SANDBOXD_PORT"),
+        ("CONSOLE_PORT", "SANDBOXD_SERVICE_PORT"),
+        ("SANDBOXD_PORT", "SANDBOXD_SERVICE_PORT"),
+    ],
+)
+def test_one_port_for_two_is_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=f"{names[0]} and {names[1]} are both 9000; give two ports"):
+        preflight.check_ports(config(tmp_path, **dict.fromkeys(names, "9000")))
 
 
 def test_only_one_runs_on_a_state_folder(tmp_path: Path) -> None:

@@ -47,8 +47,9 @@ class Sandboxd:
         self.folder = Path(tempfile.mkdtemp(prefix="sbxd-", dir="/tmp"))
         self.run_dir = self.folder / "run"
         self.port = 0
+        self.service_port = 0
         self.process: subprocess.Popen[bytes] | None = None
-        self._database = _new_postgres_database() if postgres else None
+        self._database = new_postgres_database() if postgres else None
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SANDBOXD_")},
             "SANDBOXD_STATE_DIR": str(self.folder / "state"),
@@ -92,13 +93,17 @@ class Sandboxd:
             before = log.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module],
-                env={**self.environment, "SANDBOXD_PORT": str(self.port)},
+                env={
+                    **self.environment,
+                    "SANDBOXD_PORT": str(self.port),
+                    "SANDBOXD_SERVICE_PORT": str(self.service_port),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
         found = until(lambda: self._listening(before), START_SECONDS, f"a listening server; log: {self.log_file}")
-        self.port = int(found[1])
+        self.port, self.service_port = int(found[1]), int(found[2])
         return self
 
     def _listening(self, offset: int) -> re.Match[str] | None:
@@ -106,7 +111,7 @@ class Sandboxd:
         if self.process.poll() is not None:
             raise AssertionError(self.log_file.read_text())
         text = self.log_file.read_bytes()[offset:].decode(errors="replace")
-        return re.search(r"is ready on http://[^:]+:(\d+)", text)
+        return re.search(r"is ready on http://[^:]+:(\d+), services of sandboxes on http://[^:]+:(\d+)", text)
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """End the server; its sandboxes go on."""
@@ -122,7 +127,7 @@ class Sandboxd:
             self.stop()
         asyncio.run(self._end_sandboxes())
         if self._database:
-            _drop_postgres_database(self._database)
+            drop_postgres_database(self._database)
         shutil.rmtree(self.folder)
 
     async def _end_sandboxes(self) -> None:
@@ -135,7 +140,7 @@ class Sandboxd:
             await asyncio.sleep(0.2)
 
 
-def _new_postgres_database() -> str:
+def new_postgres_database() -> str:
     import psycopg
 
     name = f"sandboxd_test_{uuid.uuid4().hex[:12]}"
@@ -144,7 +149,7 @@ def _new_postgres_database() -> str:
     return make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False)
 
 
-def _drop_postgres_database(url: str) -> None:
+def drop_postgres_database(url: str) -> None:
     import psycopg
 
     with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:

@@ -1,0 +1,1 @@
+"""The second listener: what programs inside sandboxes serve, for browsers and programs outside."""

@@ -5,7 +5,8 @@
     SandboxError                            every error that this package raises on purpose
     └── SandboxClientError                  every error that the SDK raises
         ├── SandboxAPIError                 the API failed, or is not where it was looked for
-        │   └── InvalidResponseError        the server's answer is not what the protocol allows
+        │   ├── InvalidResponseError        the server's answer is not what the protocol allows
+        │   └── ExtensionUnsupportedError   the server speaks the dialect without this extension
         ├── SandboxAuthenticationError      the key is missing, wrong or not allowed
         ├── SandboxConnectionError          the server or the sandbox cannot be reached
         │   ├── SandboxServerReloadError    the server restarts; the command goes on
@@ -64,6 +65,16 @@ class InvalidResponseError(SandboxAPIError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class ExtensionUnsupportedError(SandboxAPIError):
+    """The server speaks the API and lacks this extension of it; ``extension`` names it."""
+
+    code = "extension_unsupported"
+
+    def __init__(self, message: str, *, extension: str | None = None) -> None:
+        super().__init__(message)
+        self.extension = extension
 
 
 class SandboxAuthenticationError(SandboxClientError):

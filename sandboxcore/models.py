@@ -7,13 +7,14 @@ their default, and a field of the wrong type raises ``InvalidResponseError`` nam
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sandboxcore.fields import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+T = TypeVar("T")
 StreamName = Literal["stdout", "stderr"]
 
 
@@ -83,6 +84,19 @@ class TerminalModes(OutputChunk):
             object.__setattr__(self, name, value)
 
 
+class Page(list[T]):
+    """A list as a server gave it.
+
+    ``total`` is how many there are in all, and ``next_cursor`` gives the next page; both are None where the whole list
+    was asked for, and ``next_cursor`` on the last page.
+    """
+
+    def __init__(self, items: Iterable[T] = (), *, total: int | None = None, next_cursor: str | None = None) -> None:
+        super().__init__(items)
+        self.total = total
+        self.next_cursor = next_cursor
+
+
 @dataclass(frozen=True)
 class ResourceSpec:
     """What one sandbox may use, as Kubernetes quantities (``500m``, ``2``, ``512Mi``, ``1Gi``)."""
@@ -122,6 +136,9 @@ class Volume:
     id: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
+    status: str = "ready"
+    status_message: str | None = None
+    created_by: str | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Volume:
@@ -134,6 +151,9 @@ class Volume:
             id=fields.optional_text("id"),
             created_at=fields.optional_text("created_at"),
             updated_at=fields.optional_text("updated_at"),
+            status=fields.text("status", "ready"),
+            status_message=fields.optional_text("status_message"),
+            created_by=fields.optional_text("created_by"),
         )
 
 
@@ -148,6 +168,7 @@ class Template:
     id: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
+    created_by: str | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Template:
@@ -161,6 +182,7 @@ class Template:
             id=fields.optional_text("id"),
             created_at=fields.optional_text("created_at"),
             updated_at=fields.optional_text("updated_at"),
+            created_by=fields.optional_text("created_by"),
         )
 
 
@@ -175,6 +197,8 @@ class Pool:
     created_at: str | None = None
     updated_at: str | None = None
     ready_replicas: int | None = None
+    status_message: str | None = None
+    created_by: str | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Pool:
@@ -188,6 +212,8 @@ class Pool:
             created_at=fields.optional_text("created_at"),
             updated_at=fields.optional_text("updated_at"),
             ready_replicas=fields.optional_integer("ready_replicas"),
+            status_message=fields.optional_text("status_message"),
+            created_by=fields.optional_text("created_by"),
         )
 
 

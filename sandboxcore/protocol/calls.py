@@ -49,7 +49,7 @@ class Call:
     failure: Callable[[Reply], SandboxClientError] = field(repr=False)
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     upload: bytes | None = field(default=None, repr=False)
-    params: Mapping[str, str] | None = field(default=None, repr=False)
+    params: Mapping[str, str | list[str]] | None = field(default=None, repr=False)
     timeout: float | None = None
     """Seconds; None is the client's own timeout, ``NO_LIMIT`` none."""
     repeatable: bool = True
@@ -68,9 +68,9 @@ def get_status(name: str) -> Call:
     return Call("GET", _path("sandbox", name) + "/status", _failure("sandbox", "get", name))
 
 
-def list_all(resource: Resource) -> Call:
-    """Read all resources of a kind."""
-    return Call("GET", _COLLECTIONS[resource], _failure(resource, "list"))
+def get_list(path: str, query: Mapping[str, str | list[str]]) -> Call:
+    """Read a list, whole or as ``query`` says."""
+    return Call("GET", path, _failure("sandbox", "list"), params=query or None)
 
 
 def get_capabilities() -> Call:

@@ -8,22 +8,24 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from sandboxcore.client._async._http import AsyncHttp
+from sandboxcore.client._async._lists import AsyncList
 from sandboxcore.client._async._sandbox import AsyncSandbox
 from sandboxcore.client._io import async_sleep
 from sandboxcore.errors import ResourceCreationError, ResourceTimeoutError
-from sandboxcore.fields import Fields
 from sandboxcore.models import Pool, ResourceSpec, ResourceStatus, ServerCapabilities, Template, Volume
 from sandboxcore.protocol import calls
 from sandboxcore.protocol.retry import RetryPolicy
 from sandboxcore.protocol.settings import auth_headers, resolve_api_key, resolve_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from types import TracebackType
+    from typing import Unpack
 
     import httpx
 
-    from sandboxcore.models import VolumeMountSpec
+    from sandboxcore.models import Page, VolumeMountSpec
+    from sandboxcore.protocol.lists import PoolSelection, SandboxSelection, TemplateSelection, VolumeSelection
 
 
 class AsyncSandboxClient:
@@ -56,6 +58,9 @@ class AsyncSandboxClient:
         self._http = AsyncHttp(
             self._base_url, headers=self._headers, timeout=timeout, policy=self._policy, transport=transport
         )
+        self._volumes = AsyncList(self._http, "/volumes", "volumes", Volume.from_dict)
+        self._templates = AsyncList(self._http, "/templates", "templates", Template.from_dict)
+        self._pools = AsyncList(self._http, "/pools", "pools", Pool.from_dict)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._base_url.rpartition('@')[2]}>"
@@ -93,9 +98,27 @@ class AsyncSandboxClient:
         """One volume. Raises ``ResourceNotFoundError``."""
         return Volume.from_dict(await self._http.json(calls.get_one("volume", name)))
 
-    async def list_volumes(self) -> list[Volume]:
-        """All volumes."""
-        return [Volume.from_dict(each) for each in await self._list(calls.list_all("volume"), "volumes")]
+    async def list_volumes(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
+        **asked: Unpack[VolumeSelection],
+    ) -> Page[Volume]:
+        """All volumes, oldest first; or one page, as soon as anything is asked for.
+
+        See ``iter_volumes`` for ``asked``. ``cursor`` is an earlier page's ``next_cursor``.
+        Raises ``ValidationError``, and ``ExtensionUnsupportedError`` on a server that only gives whole lists.
+        """
+        return await self._volumes.page({"limit": limit, "offset": offset, "cursor": cursor, **asked})
+
+    def iter_volumes(self, *, page_size: int | None = None, **asked: Unpack[VolumeSelection]) -> AsyncIterator[Volume]:
+        """Each of the volumes; ``asked`` may have ``sort``, ``q``, ``status``, ``in_use`` and ``created_by``.
+
+        Raises what ``list_volumes`` raises.
+        """
+        return self._volumes.walk(asked, page_size)
 
     async def update_volume(self, name: str, *, new_name: str | None = None, size: str | None = None) -> Volume:
         """Rename or grow a volume.
@@ -133,9 +156,29 @@ class AsyncSandboxClient:
         """One template. Raises ``ResourceNotFoundError``."""
         return Template.from_dict(await self._http.json(calls.get_one("template", name)))
 
-    async def list_templates(self) -> list[Template]:
-        """All templates."""
-        return [Template.from_dict(each) for each in await self._list(calls.list_all("template"), "templates")]
+    async def list_templates(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
+        **asked: Unpack[TemplateSelection],
+    ) -> Page[Template]:
+        """All templates, oldest first; or one page, as soon as anything is asked for.
+
+        See ``iter_templates`` for ``asked``. ``cursor`` is an earlier page's ``next_cursor``.
+        Raises ``ValidationError``, and ``ExtensionUnsupportedError`` on a server that only gives whole lists.
+        """
+        return await self._templates.page({"limit": limit, "offset": offset, "cursor": cursor, **asked})
+
+    def iter_templates(
+        self, *, page_size: int | None = None, **asked: Unpack[TemplateSelection]
+    ) -> AsyncIterator[Template]:
+        """Each of the templates; ``asked`` may have ``sort``, ``q``, ``image``, ``volume`` and ``created_by``.
+
+        Raises what ``list_templates`` raises.
+        """
+        return self._templates.walk(asked, page_size)
 
     async def update_template(self, name: str, *, new_name: str) -> Template:
         """Rename a template. Raises ``ResourceNotFoundError`` and ``ResourceNameConflictError``."""
@@ -158,9 +201,27 @@ class AsyncSandboxClient:
         """One pool. Raises ``ResourceNotFoundError``."""
         return Pool.from_dict(await self._http.json(calls.get_one("pool", name)))
 
-    async def list_pools(self) -> list[Pool]:
-        """All pools."""
-        return [Pool.from_dict(each) for each in await self._list(calls.list_all("pool"), "pools")]
+    async def list_pools(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
+        **asked: Unpack[PoolSelection],
+    ) -> Page[Pool]:
+        """All pools, oldest first; or one page, as soon as anything is asked for.
+
+        See ``iter_pools`` for ``asked``. ``cursor`` is an earlier page's ``next_cursor``.
+        Raises ``ValidationError``, and ``ExtensionUnsupportedError`` on a server that only gives whole lists.
+        """
+        return await self._pools.page({"limit": limit, "offset": offset, "cursor": cursor, **asked})
+
+    def iter_pools(self, *, page_size: int | None = None, **asked: Unpack[PoolSelection]) -> AsyncIterator[Pool]:
+        """Each of the pools; ``asked`` may have ``sort``, ``q``, ``template`` and ``created_by``.
+
+        Raises what ``list_pools`` raises.
+        """
+        return self._pools.walk(asked, page_size)
 
     async def update_pool(self, name: str, *, new_name: str | None = None, replicas: int | None = None) -> Pool:
         """Rename or scale (0-100, 0 pauses) a pool.
@@ -231,10 +292,32 @@ class AsyncSandboxClient:
         data = await self._http.json(calls.get_one("sandbox", name))
         return AsyncSandbox.from_dict(data, self, auto_delete=False)
 
-    async def list_sandboxes(self) -> list[AsyncSandbox]:
-        """All sandboxes."""
-        found = await self._list(calls.list_all("sandbox"), "sandboxes")
-        return [AsyncSandbox.from_dict(each, self, auto_delete=False) for each in found]
+    async def list_sandboxes(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
+        **asked: Unpack[SandboxSelection],
+    ) -> Page[AsyncSandbox]:
+        """All sandboxes, oldest first; or one page, as soon as anything is asked for.
+
+        See ``iter_sandboxes`` for ``asked``. ``cursor`` is an earlier page's ``next_cursor``.
+        Raises ``ValidationError``, and ``ExtensionUnsupportedError`` on a server that only gives whole lists.
+        """
+        return await self._sandboxes.page({"limit": limit, "offset": offset, "cursor": cursor, **asked})
+
+    def iter_sandboxes(
+        self, *, page_size: int | None = None, **asked: Unpack[SandboxSelection]
+    ) -> AsyncIterator[AsyncSandbox]:
+        """Each of the sandboxes.
+
+        ``asked`` may have ``sort``, ``q``, ``status``, ``template``, ``pool``, ``created_by``, ``created_after`` and
+        ``created_before``.
+
+        Raises what ``list_sandboxes`` raises.
+        """
+        return self._sandboxes.walk(asked, page_size)
 
     async def update_sandbox(
         self,
@@ -285,8 +368,13 @@ class AsyncSandboxClient:
                 )
             await async_sleep(min(poll_interval, remaining))
 
-    async def _list(self, call: calls.Call, key: str) -> list[dict[str, Any]]:
-        return Fields(await self._http.json(call), "list").objects(key)
+    @property
+    def _sandboxes(self) -> AsyncList[AsyncSandbox]:
+        # Made anew each time: one that was kept would keep the client from being collected.
+        return AsyncList(self._http, "/boxes", "sandboxes", self._sandbox)
+
+    def _sandbox(self, data: dict[str, Any]) -> AsyncSandbox:
+        return AsyncSandbox.from_dict(data, self, auto_delete=False)
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
+    from fastapi import FastAPI
+
     from sandboxcore.server.core import Core
 
 DATABASES = ["sqlite", *(["postgresql"] if POSTGRES_URL else [])]
@@ -102,10 +104,11 @@ def unique(prefix: str) -> str:
 class Inside:
     """The application in this process, on a runtime in memory."""
 
-    def __init__(self, core: Core, runtime: FakeRuntime, client: httpx.AsyncClient) -> None:
+    def __init__(self, core: Core, runtime: FakeRuntime, client: httpx.AsyncClient, app: FastAPI) -> None:
         self.core = core
         self.runtime = runtime
         self.client = client
+        self.app = app
 
 
 @pytest_asyncio.fixture
@@ -129,7 +132,7 @@ async def inside(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Inside
                     transport=transport, base_url="http://test/v2/sandboxes", headers={"X-Api-Key": key.text}
                 )
             )
-            return Inside(core, runtime, client)
+            return Inside(core, runtime, client, app)
 
         yield start
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Base, Pool, Sandbox, Template
@@ -36,6 +36,7 @@ _ROWS = (
     .where(Sandbox.state != "deleting")
     .order_by(Sandbox.created_at, Sandbox.id)
 )
+_COUNT_READY = select(func.count()).where(Sandbox.pool_id == bindparam("pool"), Sandbox.warm, Sandbox.state == "ready")
 _INSERT = insert(Base.metadata.tables["ended_sandboxes"])
 
 
@@ -87,5 +88,4 @@ async def record_warm(
 
 async def count_ready(session: AsyncSession, pool_id: str) -> int:
     """How many warm sandboxes of a pool can be claimed."""
-    query = select(func.count()).where(Sandbox.pool_id == pool_id, Sandbox.warm, Sandbox.state == "ready")
-    return await session.scalar(query) or 0
+    return await session.scalar(_COUNT_READY, {"pool": pool_id}) or 0

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import contains_eager
-from sqlalchemy.orm.attributes import set_committed_value
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Pool, Sandbox, Template
 from sandboxcore.server.errors import ApiError, NotFoundError
 from sandboxcore.server.names import is_id, new_id
-from sandboxcore.server.services import quota
+from sandboxcore.server.services import ledger, quota
 from sandboxcore.server.services._conflicts import unique_name
 from sandboxcore.server.services.ending import end, record_warm
 from sandboxcore.server.services.events import record
@@ -171,30 +170,42 @@ async def delete_pool(database: Database, *, actor: Caller, name: str) -> list[s
     return members
 
 
-async def claim(session: AsyncSession, template: Template, is_alive: Callable[[str], bool]) -> Claimed:
-    """A warm sandbox of the template that nobody else takes, in the caller's transaction.
+_WARM = (
+    select(Sandbox)
+    .join(Sandbox.pool)
+    .join(Sandbox.template)
+    .where(Template.workspace_id == bindparam("workspace_id"), Sandbox.warm, Sandbox.state == "ready")
+    .order_by(Sandbox.ready_at)
+    .limit(1)
+    .options(contains_eager(Sandbox.pool).load_only(Pool.workspace_id, Pool.name))
+    .options(contains_eager(Sandbox.template).load_only(Template.name))
+    .with_for_update(of=Sandbox, skip_locked=True)
+)
+_WARM_BY_NAME = _WARM.where(Template.name == bindparam("template"))
+_WARM_BY_ID = _WARM.where(Template.id == bindparam("template"))
+
+
+async def claim(
+    session: AsyncSession, *, workspace_id: str, template_name: str, is_alive: Callable[[str], bool]
+) -> Claimed:
+    """A warm sandbox of the template of this name or identifier that nobody else takes, in the caller's transaction.
 
     Its template and pool are loaded. Of several pools the one whose sandbox has waited longest gives it. Sandboxes that
     turn out to be dead by ``is_alive``, which is asked with the shim's socket and must not wait, are marked failed.
     """
-    query = (
-        select(Sandbox)
-        .join(Sandbox.pool)
-        .where(Pool.template_id == template.id, Sandbox.warm, Sandbox.state == "ready")
-        .order_by(Sandbox.ready_at)
-        .limit(1)
-        .options(contains_eager(Sandbox.pool))
-        .with_for_update(of=Sandbox, skip_locked=True)
-    )
-    for dead in range(MOST_DEAD):
-        found: Sandbox | None = await session.scalar(query)
+    queries = [_WARM_BY_NAME, *([_WARM_BY_ID] if is_id(template_name) else [])]
+    wanted = {"workspace_id": workspace_id, "template": template_name}
+    dead = 0
+    while queries and dead < MOST_DEAD:
+        found: Sandbox | None = await session.scalar(queries[0], wanted)
         if found is None:
-            return Claimed(None, dead)
-        if is_alive(found.shim_socket or ""):
-            set_committed_value(found, "template", template)
+            del queries[0]
+        elif is_alive(found.shim_socket or ""):
             return Claimed(found, dead)
-        await _mark_dead(session, found)
-    return Claimed(None, MOST_DEAD)
+        else:
+            await _mark_dead(session, found)
+            dead += 1
+    return Claimed(None, dead)
 
 
 async def _mark_dead(session: AsyncSession, sandbox: Sandbox) -> None:
@@ -203,6 +214,7 @@ async def _mark_dead(session: AsyncSession, sandbox: Sandbox) -> None:
     sandbox.status_message = DIED_WARM
     sandbox.updated_at = now()
     await session.flush()
+    await ledger.close(session, sandbox.id)
     data = {"kind": "CrashLoop", "message": DIED_WARM, "stop_reason": "died"}
     if sandbox.pool is not None:
         await record_warm(session, sandbox.pool, "warm_failed", actor="system", sandbox_id=sandbox.id, data=data)

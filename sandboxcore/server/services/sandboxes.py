@@ -17,7 +17,7 @@ from sandboxcore.server.services import ledger, quota
 from sandboxcore.server.services._conflicts import name_taken, unique_name
 from sandboxcore.server.services._rows import writing_to
 from sandboxcore.server.services.ending import count_ready, end, record_warm
-from sandboxcore.server.services.events import Subject, record
+from sandboxcore.server.services.events import Subject, record, record_all
 from sandboxcore.server.services.leases import lease_for
 from sandboxcore.server.services.lifetimes import Lifetimes
 from sandboxcore.server.services.pools import WARM_MARK, claim, why_missed
@@ -97,14 +97,15 @@ async def create_sandbox(
             earlier = await _by_idempotency_key(session, actor, idempotency_key)
             if earlier is not None:
                 return Created(earlier, is_new=False)
-            template = await find_template(session, actor, template_name)
             wanted = _wanted(actor, name, lives, idempotency_key)
-            claimed = await claim(session, template, is_alive)
-            warm = claimed.sandbox
-            if warm is not None:
-                _take(warm, wanted)
-                await _record_claim(session, warm, template, actor.actor)
-                return Created(warm, is_new=True)
+            claimed = await claim(
+                session, workspace_id=actor.workspace_id, template_name=template_name, is_alive=is_alive
+            )
+            if claimed.sandbox is not None:
+                _take(claimed.sandbox, wanted)
+                await _record_claim(session, claimed.sandbox, actor.actor)
+                return Created(claimed.sandbox, is_new=True)
+            template = await find_template(session, actor, template_name)
             missed = await why_missed(session, template, claimed)
             await quota.take(session, actor.workspace_id, quota.sandbox_of(template), name=name)
             unknown = awaited and name is None and idempotency_key is None
@@ -158,14 +159,14 @@ def _take(sandbox: Sandbox, wanted: dict[str, Any]) -> None:
         setattr(sandbox, field, value)
 
 
-async def _record_claim(session: AsyncSession, sandbox: Sandbox, template: Template, actor: str) -> None:
-    """The sandbox's pool must be loaded."""
+async def _record_claim(session: AsyncSession, sandbox: Sandbox, actor: str) -> None:
+    """The sandbox's template and pool must be loaded."""
     pool = {"pool": sandbox.pool_name, "pool_id": sandbox.pool_id}
-    data = {"template": template.name, **pool, "start": "warm"}
-    await record(session, sandbox, "created", actor=actor, data=data)
-    ready = await count_ready(session, sandbox.pool_id or "")
-    await record(session, sandbox, "claimed", actor=actor, data={**pool, "ready_replicas": ready})
-    await ledger.claim(session, sandbox, template_name=template.name)
+    created = {"template": sandbox.template_name, **pool, "start": "warm"}
+    await session.flush()  # before the count: the sandbox is no longer among the ready ones
+    claimed = {**pool, "ready_replicas": await count_ready(session, sandbox.pool_id or "")}
+    await record_all(session, [(sandbox, "created", created), (sandbox, "claimed", claimed)], actor=actor)
+    await ledger.claim(session, sandbox, template_name=sandbox.template_name)
 
 
 async def _by_idempotency_key(session: AsyncSession, caller: Caller, key: str | None) -> Sandbox | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import os
 import re
@@ -41,6 +42,7 @@ class Sandboxd:
     """Start, stop, kill and start again; state and sandboxes live as long as this object."""
 
     module = "sandboxcore.server"
+    log_name = "log"
 
     def __init__(self, *, postgres: bool = False, **settings: object) -> None:
         # Not pytest's folder: the path of a unix socket has to be short.
@@ -71,7 +73,7 @@ class Sandboxd:
 
     @property
     def log_file(self) -> Path:
-        return self.folder / "log"
+        return self.folder / self.log_name
 
     def cli(self, *arguments: str, stdin: str = "") -> Any:
         """Run a command of ``python -m sandboxcore.server``; its JSON answer."""
@@ -105,6 +107,12 @@ class Sandboxd:
         found = until(lambda: self._listening(before), START_SECONDS, f"a listening server; log: {self.log_file}")
         self.port, self.service_port = int(found[1]), int(found[2])
         return self
+
+    def beside(self) -> Self:
+        """Another server on the same database and runtime, started; who asked for it stops it."""
+        other = copy.copy(self)
+        other.port, other.process, other.log_name = 0, None, "log-beside"
+        return other.start()
 
     def _listening(self, offset: int) -> re.Match[str] | None:
         assert self.process is not None

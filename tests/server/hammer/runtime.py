@@ -1,0 +1,129 @@
+"""A runtime whose sandboxes and volumes are files in a folder: made in a moment, and still there after a SIGKILL."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from sandboxcore.runtimes.base import (
+    Capabilities,
+    RuntimeSandbox,
+    SandboxGoneError,
+    StartFailedError,
+    Usage,
+    VolumeError,
+    VolumeInUseError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sandboxcore.runtimes.base import SandboxSpec
+
+BROKEN, SLOW = "broken", "slow"
+"""Images: of the first nothing starts; of the second it takes a while."""
+
+
+class FolderRuntime:
+    """Implements ``sandboxcore.runtimes.base.Runtime``; calls ``step`` before and after each change."""
+
+    def __init__(self, folder: Path, step: Callable[[str], None] = lambda _what: None) -> None:
+        self._boxes = folder / "boxes"
+        self._volumes = folder / "volumes"
+        for part in (self._boxes, self._volumes):
+            part.mkdir(parents=True, exist_ok=True)
+        self._step = step
+        self._socket = folder / "shim.sock"
+        self._listener: socket.socket | None = None
+
+    async def start(self) -> None:
+        """Listen for the looks at whether a sandbox is alive."""
+        if self._listener is None:
+            self._socket.unlink(missing_ok=True)
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(str(self._socket))
+            self._listener.listen(1024)
+
+    async def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            runtime="folder",
+            isolated=True,
+            cpu_limit=True,
+            memory_limit=True,
+            pids_limit=True,
+            storage_limit=True,
+            network="none",
+            volumes=True,
+            images=("ok", BROKEN, SLOW),
+            storage_class="file",
+        )
+
+    async def create(self, spec: SandboxSpec) -> RuntimeSandbox:
+        self._step("before the runtime's create")
+        if spec.image == SLOW:
+            await asyncio.sleep(0.05)
+        if spec.image == BROKEN:
+            raise StartFailedError("the program of this image ends at once", kind="CrashLoop")
+        (self._boxes / spec.id).write_text(" ".join(mount.volume_id for mount in spec.mounts))
+        self._step("after the runtime's create")
+        return self._made(spec.id)
+
+    def _made(self, sandbox_id: str) -> RuntimeSandbox:
+        return RuntimeSandbox(sandbox_id, "running", self._socket, time.time())
+
+    async def destroy(self, sandbox_id: str) -> None:
+        self._step("before the runtime's destroy")
+        (self._boxes / sandbox_id).unlink(missing_ok=True)
+        self._step("after the runtime's destroy")
+
+    async def inspect(self, sandbox_id: str) -> RuntimeSandbox | None:
+        return self._made(sandbox_id) if (self._boxes / sandbox_id).exists() else None
+
+    async def list_owned(self) -> list[RuntimeSandbox]:
+        return [self._made(path.name) for path in self._boxes.iterdir()]
+
+    async def usage(self, sandbox_id: str) -> Usage:
+        if not (self._boxes / sandbox_id).exists():
+            raise SandboxGoneError(sandbox_id)
+        return Usage(0.0, 0, 0, 0)
+
+    async def create_volume(self, volume_id: str, size_bytes: int) -> None:
+        self._step("before the runtime's create_volume")
+        (self._volumes / volume_id).write_text(str(size_bytes))
+        self._step("after the runtime's create_volume")
+
+    async def delete_volume(self, volume_id: str) -> None:
+        self._step("before the runtime's delete_volume")
+        self._refuse_in_use(volume_id)
+        (self._volumes / volume_id).unlink(missing_ok=True)
+        self._step("after the runtime's delete_volume")
+
+    async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
+        self._step("before the runtime's resize_volume")
+        self._refuse_in_use(volume_id)
+        if not (self._volumes / volume_id).exists():
+            raise VolumeError("there is no such volume", kind="Missing")
+        (self._volumes / volume_id).write_text(str(size_bytes))
+        self._step("after the runtime's resize_volume")
+
+    def _refuse_in_use(self, volume_id: str) -> None:
+        for path in self._boxes.iterdir():
+            if volume_id in path.read_text().split():
+                raise VolumeInUseError(f"sandbox {path.name} has it mounted")
+
+
+def sandboxes_in(folder: Path) -> set[str]:
+    """The identifiers of the sandboxes that there are."""
+    return {path.name for path in (folder / "boxes").iterdir()}
+
+
+def volumes_in(folder: Path) -> dict[str, int]:
+    """The sizes of the volumes that there are, by identifier."""
+    return {path.name: int(path.read_text()) for path in (folder / "volumes").iterdir()}

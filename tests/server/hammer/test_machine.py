@@ -243,7 +243,7 @@ class ControlPlane(RuleBasedStateMachine):
         self.server.settle()
         held = self.client.get("/limits").json()
         assert held["sandboxes"]["held"] == len(self.model.boxes) + self._warm()
-        assert held["storage"]["held"] == self._storage()
+        assert held["storage_bytes"]["held"] == self._storage()
         assert held["volumes"]["held"] == len(self.model.volumes)
         assert held["pools"]["held"] == len(self.model.pools)
 

@@ -4,21 +4,26 @@
 ``_sandbox``  one sandbox: commands and files
 ``_handle``   one running command
 ``_link``     that command's WebSocket, opened again as often as it is lost
+``_tunnel``   a port of this machine that leads into a sandbox; ``_forwarding`` does its work, for both clients
 ``_http``     requests with retries
 """
 
 from sandboxcore.client._async._client import AsyncSandboxClient
 from sandboxcore.client._async._handle import AsyncCommandHandle
 from sandboxcore.client._async._sandbox import AsyncSandbox
+from sandboxcore.client._async._tunnel import AsyncTunnel
 from sandboxcore.client._sync._client import SandboxClient
 from sandboxcore.client._sync._handle import CommandHandle
 from sandboxcore.client._sync._sandbox import Sandbox
+from sandboxcore.client._sync._tunnel import Tunnel
 
 __all__ = [
     "AsyncCommandHandle",
     "AsyncSandbox",
     "AsyncSandboxClient",
+    "AsyncTunnel",
     "CommandHandle",
     "Sandbox",
     "SandboxClient",
+    "Tunnel",
 ]

@@ -10,9 +10,14 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from typing import TypeVar
+
     import httpx
     from websockets.asyncio.client import ClientConnection as AsyncWebSocket
     from websockets.sync.client import ClientConnection as WebSocket
+
+    T = TypeVar("T")
 
 AsyncLock = asyncio.Lock
 Lock = threading.Lock
@@ -54,3 +59,22 @@ def async_abandon_http(http: httpx.AsyncClient) -> None:
 def abandon_http(http: httpx.Client) -> None:
     """Close the connections of a client that is collected without having been closed."""
     http.close()
+
+
+async def async_outcome(work: Future[T]) -> T:
+    """What a thread's work comes to, without holding up this one's event loop."""
+    return await asyncio.wrap_future(work)
+
+
+def outcome(work: Future[T]) -> T:
+    """What a thread's work comes to."""
+    return work.result()
+
+
+def async_settle(work: Future[None]) -> None:
+    """Nothing: what is not awaited may not be waited for. The work goes on in its thread."""
+
+
+def settle(work: Future[None]) -> None:
+    """Wait until a thread's work is done."""
+    work.result()

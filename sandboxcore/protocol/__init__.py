@@ -6,6 +6,7 @@
 ``retry``     when to try again, and after how long
 ``commands``  the messages that a client sends about a command
 ``yamux``     many byte streams over one connection, both sides of it
+``tunnel``    how each stream of a tunnel begins
 ``mux``       the same as streams that can be awaited
 ``stream``    the state of one command's output: what has come, from which byte to go on, how it ended
 """

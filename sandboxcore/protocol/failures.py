@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sandboxcore.errors import (
     CommandTimeoutError,
+    ExtensionUnsupportedError,
     QuotaExceededError,
     ResourceAlreadyExistsError,
     ResourceCreationError,
@@ -38,6 +39,8 @@ Action = Literal["create", "get", "list", "update", "delete"]
 Operation = Literal["command", "read", "write"]
 
 GATEWAY_STATUSES = frozenset({502, 503, 504})
+NOT_FOUND = "NotFound"
+"""How our server ends the kind of a thing that is not there; alone it is an address that it does not have."""
 GONE = "SandboxNotFound"
 """How our server tells a sandbox that is gone from an address that it does not have."""
 MAX_MESSAGE = 2000
@@ -146,6 +149,25 @@ def control_failure(reply: Reply, *, resource: Resource, action: Action, name: s
             return _general(refusal)
 
 
+def extension_failure(reply: Reply, *, extension: str, resource: str, action: Action) -> SandboxClientError:
+    """The error for a failed request of an extension, which other servers of the API do not have."""
+    refusal = reply.refusal()
+    kind = refusal.error_type or ""
+    match refusal.status:
+        case 404 if kind.endswith(NOT_FOUND) and kind != NOT_FOUND:
+            return ResourceNotFoundError(refusal.message, resource_type=kind.removesuffix(NOT_FOUND).lower())
+        case 404 | 405:
+            return ExtensionUnsupportedError(
+                f"the server has no {extension} (HTTP {refusal.status})", extension=extension
+            )
+        case 409:
+            return _conflict(refusal, resource, action)
+        case 400:
+            return ValidationError(refusal.message, refusal.field, list(refusal.details), refusal.error_type)
+        case _:
+            return _general(refusal)
+
+
 def operation_failure(reply: Reply, *, operation: Operation, sandbox: str, path: str = "") -> SandboxClientError:
     """The error for a failed request of a sandbox's data plane."""
     refusal = reply.refusal()
@@ -163,8 +185,8 @@ def operation_failure(reply: Reply, *, operation: Operation, sandbox: str, path:
     return SandboxOperationError(message, operation=operation, error_type=kind)
 
 
-def upgrade_failure(reply: Reply, *, sandbox: str) -> SandboxClientError:
-    """The error for a WebSocket upgrade that was refused.
+def upgrade_failure(reply: Reply, *, sandbox: str, purpose: str = "commands") -> SandboxClientError:
+    """The error for a WebSocket upgrade that was refused; ``purpose`` is what it was for.
 
     ``StreamingUnsupportedError`` means that the address has no WebSocket, so that HTTP may be tried; a plain
     ``SandboxConnectionError`` that trying again may help.
@@ -176,6 +198,8 @@ def upgrade_failure(reply: Reply, *, sandbox: str) -> SandboxClientError:
         return SandboxConnectionError(f"the WebSocket upgrade was refused: {refusal.message}")
     if refusal.error_type and (refusal.status != 404 or refusal.error_type == GONE):
         return operation_failure(reply, operation="command", sandbox=sandbox)
+    if purpose != "commands":
+        return StreamingUnsupportedError(f"the server has no {purpose} here (HTTP {refusal.status} on the upgrade)")
     return StreamingUnsupportedError(
         f"the server has no WebSocket for commands here (HTTP {refusal.status} on the upgrade); "
         "without one, use run() without wait=False, callbacks and a terminal"
@@ -208,7 +232,7 @@ def _missing(refusal: Refusal, resource: Resource, action: Action, name: str) ->
     return ResourceNotFoundError(f"{resource.title()} '{name}' not found", resource_type=resource)
 
 
-def _conflict(refusal: Refusal, resource: Resource, action: Action) -> SandboxClientError:
+def _conflict(refusal: Refusal, resource: str, action: Action) -> SandboxClientError:
     if action == "delete":
         return ResourceInUseError(refusal.message, resource_type=resource)
     if action == "update":

@@ -45,13 +45,13 @@ def path_segment(name: str) -> str:
     return quote(name, safe="") if name not in {".", ".."} else name.replace(".", "%2E")
 
 
-def websocket_url(dataplane_url: str) -> str:
-    """The address for running commands below ``dataplane_url``. Raises ``InvalidResponseError``."""
+def websocket_url(dataplane_url: str, path: str = "/execute/ws") -> str:
+    """The address of one of the WebSockets below ``dataplane_url``. Raises ``InvalidResponseError``."""
     parts = urlsplit(dataplane_url)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme)
     if scheme is None or not parts.netloc:
         raise InvalidResponseError("sandbox: dataplane_url is not an HTTP URL", field="dataplane_url")
-    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/execute/ws", parts.query, ""))
+    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + path, parts.query, ""))
 
 
 def _checked(url: str) -> str:

@@ -1,4 +1,4 @@
-"""One sandbox: its commands and its files."""
+"""One sandbox: its commands, its files and its ports."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sandboxcore.client._async._handle import AsyncCommandHandle
 from sandboxcore.client._async._link import AsyncLink
+from sandboxcore.client._async._tunnel import AsyncTunnel
 from sandboxcore.errors import (
     DataplaneNotConfiguredError,
     ResourceNotFoundError,
@@ -225,6 +226,28 @@ class AsyncSandbox(SandboxRecord):
         """
         reply = await self._client._http.fetch(calls.download(self._address(), self.name, path, timeout))
         return reply.content
+
+    async def tunnel(self, remote_port: int, *, local_port: int = 0, max_reconnects: int = 3) -> AsyncTunnel:
+        """Make a TCP port inside the sandbox reachable as a port of 127.0.0.1, until the tunnel is closed.
+
+        ``local_port`` 0 takes the number of ``remote_port`` where it is free, and else any that is. A lost connection
+        is opened again in at most ``max_reconnects`` tries, whenever it is next needed.
+
+        Raises ``ValueError`` for what is no port, ``OSError`` if ``local_port`` is taken, ``SandboxNotReadyError``,
+        ``DataplaneNotConfiguredError``, ``SandboxAuthenticationError``, ``ResourceNotFoundError`` and
+        ``SandboxConnectionError``. That nothing listens in the sandbox is no error yet: programs may start later.
+        """
+        for name, port, least in (("remote_port", remote_port, 1), ("local_port", local_port, 0)):
+            if not least <= port <= 65535:
+                raise ValueError(f"{name} must be from {least} to 65535, not {port}")
+        return await AsyncTunnel._open(
+            websocket_url(self._address(), "/tunnel"),
+            headers=self._client._headers,
+            sandbox=self.name,
+            remote_port=remote_port,
+            local_port=local_port,
+            max_reconnects=max_reconnects,
+        )
 
     def _address(self) -> str:
         """The data plane's URL. Raises ``SandboxNotReadyError`` and ``DataplaneNotConfiguredError``."""

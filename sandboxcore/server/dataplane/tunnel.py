@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 from contextlib import suppress
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocketDisconnect
 
 from sandboxcore.protocol.mux import Mux, StreamLostError
+from sandboxcore.protocol.tunnel import OPENING, VERSION, Status
 from sandboxcore.protocol.yamux import YamuxError
 from sandboxcore.server.dataplane.dial import DialError, StreamResetError, dial
 from sandboxcore.server.dataplane.shim_client import ShimConnection, ShimUnreachableError
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from sandboxcore.server.dataplane.target import Target
 
 log = logging.getLogger("sandboxd.tunnel")
-VERSION = 1
-OPENING = struct.Struct("!BH")
-"""Version and port."""
 OPENING_SECONDS = 10.0
 """How long a stream may be open before it says which port it is for."""
 LAST_SECONDS = 5.0
@@ -42,15 +38,6 @@ LAST_SECONDS = 5.0
 PIECE = 64 * 1024
 NORMAL, PROTOCOL_ERROR, UNSUPPORTED = 1000, 1002, 1003
 CLOSE_SECONDS = 1.0
-
-
-class Status(IntEnum):
-    """The answer to a stream's opening."""
-
-    OK = 0
-    PORT_NOT_ALLOWED = 1
-    DIAL_FAILED = 2
-    UNSUPPORTED_VERSION = 3
 
 
 async def tunnel(core: Core, target: Target, websocket: WebSocket) -> None:

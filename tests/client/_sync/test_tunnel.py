@@ -1,0 +1,301 @@
+# Generated from tests/client/_async/test_tunnel.py by tools/unasync.py: change that file, then run this tool.
+"""Tunnels: local connections that reach a port of a sandbox, over a WebSocket that fails in every way that it can."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandboxcore import (
+    DataplaneNotConfiguredError,
+    ResourceNotFoundError,
+    Sandbox,
+    SandboxAuthenticationError,
+    SandboxClient,
+    SandboxConnectionError,
+    SandboxNotReadyError,
+    StreamingUnsupportedError,
+    TunnelConnectionRefusedError,
+    TunnelError,
+    TunnelPortNotAllowedError,
+    TunnelUnsupportedVersionError,
+)
+from sandboxcore.client import _forwarding
+from sandboxcore.protocol import tunnel as tunnel_protocol
+from tests.client.fake import BOX
+from tests.client.fake_tunnels import DIGEST, ECHO, RESETS, SILENT, TALKS, FakeTunnels
+from tests.server.running import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GONE = '{"detail": {"error": "SandboxNotFound", "message": "there is no sandbox"}}'
+
+
+@pytest.fixture
+def tunnels() -> Iterator[FakeTunnels]:
+    server = FakeTunnels()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sandbox(tunnels: FakeTunnels, sync_client: SandboxClient) -> Sandbox:
+    return Sandbox.from_dict({**BOX, "dataplane_url": tunnels.dataplane_url}, sync_client, auto_delete=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tunnel_protocol, "RECONNECT_DELAYS", (0.0,))
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+
+def echo(port: int, words: bytes = b"hello") -> bytes:
+    """What comes back for ``words``."""
+    with connect(port) as connection:
+        connection.sendall(words)
+        connection.shutdown(socket.SHUT_WR)
+        return read_all(connection)
+
+
+def is_reset(connection: socket.socket) -> bool:
+    try:
+        read_all(connection)
+    except ConnectionResetError:
+        return True
+    return False
+
+
+def is_refused(port: int) -> bool:
+    """Whether a connection is reset, perhaps before it is seen to be open."""
+    try:
+        with connect(port) as connection:
+            return is_reset(connection)
+    except ConnectionResetError:
+        return True
+
+
+def no_thread_is_left() -> None:
+    until(lambda: f"tunnel-{ECHO}" not in {thread.name for thread in threading.enumerate()})
+
+
+def test_it_works(tunnels: FakeTunnels, sandbox: Sandbox) -> None:
+    with sandbox.tunnel(ECHO) as tunnel:
+        assert echo(tunnel.local_port) == b"hello"
+        assert (tunnel.remote_port, tunnel.error) == (ECHO, None)
+        assert repr(tunnel).endswith(f"Tunnel 127.0.0.1:{tunnel.local_port} to port {ECHO}>")
+    (request,) = tunnels.upgrades
+    assert request.path == "/boxes/1/dataplane/tunnel"
+    assert request.headers["X-Api-Key"] == "a-key"
+
+
+def test_half_closes(sandbox: Sandbox) -> None:
+    content = os.urandom(3 << 20)
+    with sandbox.tunnel(DIGEST) as tunnel:
+        assert echo(tunnel.local_port, content).decode() == hashlib.sha256(content).hexdigest()
+    with sandbox.tunnel(TALKS) as tunnel:
+        with connect(tunnel.local_port) as connection:
+            assert read_all(connection) == b"all I have to say"
+            connection.sendall(b"goes on")
+
+
+def test_much_both_ways_at_once(sandbox: Sandbox) -> None:
+    contents = [os.urandom(1 << 20) * 4 for _ in range(4)]
+
+    def talk(port: int, content: bytes) -> bool:
+        with connect(port) as connection, ThreadPoolExecutor(1) as threads:
+            reading = threads.submit(read_all, connection)
+            connection.sendall(content)
+            connection.shutdown(socket.SHUT_WR)
+            return reading.result(60) == content
+
+    with sandbox.tunnel(ECHO) as tunnel:
+        with ThreadPoolExecutor(4) as threads:
+            assert all(threads.map(talk, [tunnel.local_port] * 4, contents))
+
+
+def test_many_connections(sandbox: Sandbox) -> None:
+    with sandbox.tunnel(ECHO) as tunnel:
+        connections = [connect(tunnel.local_port) for _ in range(100)]
+        for number, connection in enumerate(connections):
+            connection.sendall(b"%d" % number)
+        for number, connection in enumerate(connections):
+            assert connection.recv(10) == b"%d" % number
+            connection.close()
+
+
+def test_more_connections_than_there_may_be(sandbox: Sandbox) -> None:
+    with sandbox.tunnel(ECHO) as tunnel:
+        connections = [connect(tunnel.local_port) for _ in range(257)]
+        for connection in connections[:256]:
+            connection.sendall(b"x")
+            assert connection.recv(1) == b"x"
+        assert is_reset(connections[256])
+        for connection in connections:
+            connection.close()
+
+
+def test_local_ports(sandbox: Sandbox) -> None:
+    with sandbox.tunnel(ECHO) as first, sandbox.tunnel(ECHO) as second:
+        assert first.local_port == ECHO, "the number of the remote port, where it is free"
+        assert second.local_port != ECHO
+        assert echo(second.local_port) == b"hello"
+        with pytest.raises(OSError, match="in use"):
+            sandbox.tunnel(ECHO, local_port=second.local_port)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", first.local_port))
+        wanted = second.local_port
+    with sandbox.tunnel(ECHO, local_port=wanted) as third:
+        assert third.local_port == wanted
+
+
+@pytest.mark.parametrize(("remote", "local"), [(0, 0), (65536, 0), (-1, 0), (80, -1), (80, 65536)])
+def test_what_is_no_port(sandbox: Sandbox, remote: int, local: int) -> None:
+    with pytest.raises(ValueError, match="must be from"):
+        sandbox.tunnel(remote, local_port=local)
+
+
+def test_a_sandbox_without_an_address(sync_client: SandboxClient) -> None:
+    with pytest.raises(DataplaneNotConfiguredError):
+        Sandbox.from_dict(BOX, sync_client).tunnel(80)
+    with pytest.raises(SandboxNotReadyError):
+        Sandbox.from_dict({**BOX, "status": "failed"}, sync_client).tunnel(80)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (401, "", SandboxAuthenticationError),
+        (404, GONE, ResourceNotFoundError),
+        (404, "", StreamingUnsupportedError),
+        (503, "", SandboxConnectionError),
+    ],
+)
+def test_upgrades_that_are_refused(
+    tunnels: FakeTunnels, sandbox: Sandbox, status: int, body: str, error: type[Exception]
+) -> None:
+    tunnels.refusals.append((status, body))
+    with pytest.raises(error):
+        sandbox.tunnel(ECHO)
+    no_thread_is_left()
+
+
+def test_no_server(sync_client: SandboxClient) -> None:
+    box = {**BOX, "dataplane_url": "http://127.0.0.1:1/x"}
+    with pytest.raises(SandboxConnectionError):
+        Sandbox.from_dict(box, sync_client).tunnel(80)
+
+
+@pytest.mark.parametrize(
+    ("port", "error"),
+    [
+        (20011, TunnelPortNotAllowedError),
+        (20012, TunnelConnectionRefusedError),
+        (20013, TunnelUnsupportedVersionError),
+        (20014, TunnelError),
+    ],
+)
+def test_ports_that_are_refused(sandbox: Sandbox, port: int, error: type[TunnelError]) -> None:
+    with sandbox.tunnel(port) as tunnel:
+        assert is_refused(tunnel.local_port)
+        assert type(tunnel.error) is error
+        assert str(port) in str(tunnel.error) or error is TunnelUnsupportedVersionError
+
+
+def test_a_server_that_does_not_answer(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_forwarding, "ANSWER_TIMEOUT", 0.05)
+    with sandbox.tunnel(SILENT) as tunnel:
+        assert is_refused(tunnel.local_port)
+        assert "did not say" in str(tunnel.error)
+
+
+def test_a_program_that_resets(sandbox: Sandbox) -> None:
+    with sandbox.tunnel(RESETS) as tunnel:
+        with connect(tunnel.local_port) as connection:
+            assert connection.recv(100) == b"last words"
+            connection.sendall(b"x")
+            assert is_reset(connection)
+
+
+def test_a_lost_connection_is_opened_again(tunnels: FakeTunnels, sandbox: Sandbox) -> None:
+    with sandbox.tunnel(ECHO) as tunnel:
+        for _ in range(3):
+            with connect(tunnel.local_port) as connection:
+                connection.sendall(b"x")
+                assert connection.recv(1) == b"x"
+                tunnels.drop()
+                assert is_reset(connection), "what was open is lost, and its program can tell"
+        tunnels.refusals += [(503, ""), (502, "")]
+        assert echo(tunnel.local_port) == b"hello"
+    assert len(tunnels.upgrades) == 6
+
+
+def test_a_connection_that_stays_lost(tunnels: FakeTunnels, sandbox: Sandbox) -> None:
+    with sandbox.tunnel(ECHO) as tunnel:
+        tunnels.drop()
+        tunnels.refusals += [(503, "")] * 3
+        assert is_refused(tunnel.local_port)
+        assert "gave up after 3 tries" in str(tunnel.error)
+        assert echo(tunnel.local_port) == b"hello", "the next connection tries anew"
+        assert tunnel.error is None
+
+
+def test_no_tries_are_lost_on_what_they_cannot_mend(tunnels: FakeTunnels, sandbox: Sandbox) -> None:
+    with sandbox.tunnel(ECHO) as tunnel:
+        tunnels.drop()
+        tunnels.refusals.append((404, GONE))
+        assert is_refused(tunnel.local_port)
+        assert isinstance(tunnel.error, ResourceNotFoundError)
+    assert len(tunnels.upgrades) == 2
+
+
+def test_no_reconnecting(tunnels: FakeTunnels, sandbox: Sandbox) -> None:
+    with sandbox.tunnel(ECHO, max_reconnects=0) as tunnel:
+        assert echo(tunnel.local_port) == b"hello"
+        tunnels.drop()
+        assert is_refused(tunnel.local_port)
+    assert len(tunnels.upgrades) == 1
+
+
+def test_a_server_that_breaks_the_protocol(tunnels: FakeTunnels, sandbox: Sandbox) -> None:
+    with sandbox.tunnel(ECHO) as tunnel:
+        tunnels.garbage = True
+        assert is_refused(tunnel.local_port)
+        tunnels.garbage = False
+        assert echo(tunnel.local_port) == b"hello"
+
+
+def test_closing(sandbox: Sandbox) -> None:
+    tunnel = sandbox.tunnel(ECHO)
+    connection = connect(tunnel.local_port)
+    connection.sendall(b"x")
+    assert connection.recv(1) == b"x"
+    tunnel.close()
+    tunnel.close()
+    assert is_reset(connection)
+    connection.close()
+    no_thread_is_left()
+    with pytest.raises(ConnectionRefusedError):
+        connect(tunnel.local_port)
+
+
+def test_a_tunnel_that_is_forgotten(sandbox: Sandbox) -> None:
+    tunnel = sandbox.tunnel(ECHO)
+    assert echo(tunnel.local_port) == b"hello"
+    del tunnel
+    gc.collect()
+    no_thread_is_left()

@@ -111,7 +111,7 @@ class Sandboxd:
     def beside(self) -> Self:
         """Another server on the same database and runtime, started; who asked for it stops it."""
         other = copy.copy(self)
-        other.port, other.process, other.log_name = 0, None, "log-beside"
+        other.port, other.service_port, other.process, other.log_name = 0, 0, None, "log-beside"
         return other.start()
 
     def _listening(self, offset: int) -> re.Match[str] | None:

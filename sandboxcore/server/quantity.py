@@ -53,18 +53,14 @@ def parse_bytes(text: str) -> int:
 
 def show_millis(millis: int) -> str:
     """A processor share for a person, in cores: ``0.5``, ``4``."""
-    return _short(millis / 1000)
+    return f"{millis / 1000:.3f}".rstrip("0").rstrip(".")
 
 
 def show_bytes(size: int) -> str:
     """A size for a person, in the largest unit that it fills: ``512Mi``, ``1.5Gi``."""
     power = max((size.bit_length() - 1) // 10, 0)
     power = min(power, len(_BINARY))
-    return _short(size / 1024**power) + ("", *_BINARY)[power]
-
-
-def _short(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{size / 1024**power:.2f}".rstrip("0").rstrip(".") + ("", *_BINARY)[power]
 
 
 def bounded(value: int, text: str, *, least: tuple[int, str], most: tuple[int, str]) -> int:

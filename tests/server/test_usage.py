@@ -82,7 +82,7 @@ def holdings(draw: st.DrawFn) -> Held:
         cpu_millis=0 if kind == "volume" else draw(st.integers(10, 16000)),
         memory=0 if kind == "volume" else draw(st.integers(1, 2**36)),
         storage=draw(st.integers(1, 2**38)),
-        cpu_used=draw(st.floats(0, 1e6)),
+        cpu_used=draw(st.integers(0, 10**9)) / 1000,
     )
 
 

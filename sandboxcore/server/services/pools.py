@@ -212,6 +212,7 @@ async def _mark_dead(session: AsyncSession, sandbox: Sandbox) -> None:
     """For the pool's keeper to remove and replace."""
     sandbox.state, sandbox.status_kind, sandbox.stop_reason = "failed", "CrashLoop", "died"
     sandbox.status_message = DIED_WARM
+    sandbox.cpu_millis = sandbox.memory_bytes = sandbox.storage_bytes = 0
     sandbox.updated_at = now()
     await session.flush()
     await ledger.close(session, sandbox.id)

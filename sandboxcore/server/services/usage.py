@@ -88,8 +88,8 @@ def span_of(start: float | None, end: float | None, step: Step, moment: float) -
 
     Raises ``InvalidError``.
     """
-    last = moment if end is None else min(end, moment)
-    first = last - (86400 if step == "hour" else 30 * 86400) if start is None else start
+    last = moment if end is None else min(float(end), moment)
+    first = last - (86400.0 if step == "hour" else 30 * 86400.0) if start is None else float(start)
     if first >= last:
         raise InvalidError(("query", "from"), "must be before 'to' and before now")
     span = Span(max(first, 0.0), last, step)

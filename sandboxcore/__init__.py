@@ -10,12 +10,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sandboxcore.administration import (
+        AdminKey,
+        ApiKey,
+        LimitsAndHeld,
+        NewAdminKey,
+        NewApiKey,
+        Workspace,
+        WorkspaceCounts,
+        WorkspaceHeld,
+        WorkspaceLimits,
+    )
     from sandboxcore.client import (
+        AdminClient,
+        AsyncAdminClient,
         AsyncCommandHandle,
+        AsyncEventFeed,
         AsyncSandbox,
         AsyncSandboxClient,
         AsyncTunnel,
         CommandHandle,
+        EventFeed,
         Sandbox,
         SandboxClient,
         Tunnel,
@@ -62,23 +77,38 @@ if TYPE_CHECKING:
         Volume,
         VolumeMountSpec,
     )
+    from sandboxcore.reports import Event, EventPage, Limit, Limits, PastSandbox, SandboxHistory, Usage, UsageRow
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdminClient",
+    "AdminKey",
+    "ApiKey",
+    "AsyncAdminClient",
     "AsyncCommandHandle",
+    "AsyncEventFeed",
     "AsyncSandbox",
     "AsyncSandboxClient",
     "AsyncTunnel",
     "CommandHandle",
     "CommandTimeoutError",
     "DataplaneNotConfiguredError",
+    "Event",
+    "EventFeed",
+    "EventPage",
     "ExecutionResult",
     "ExtensionUnsupportedError",
     "Gap",
     "InvalidResponseError",
+    "Limit",
+    "Limits",
+    "LimitsAndHeld",
+    "NewAdminKey",
+    "NewApiKey",
     "OutputChunk",
     "Page",
+    "PastSandbox",
     "Pool",
     "QuotaExceededError",
     "ResourceAlreadyExistsError",
@@ -96,6 +126,7 @@ __all__ = [
     "SandboxClientError",
     "SandboxConnectionError",
     "SandboxError",
+    "SandboxHistory",
     "SandboxNotReadyError",
     "SandboxOperationError",
     "SandboxServerReloadError",
@@ -109,9 +140,15 @@ __all__ = [
     "TunnelError",
     "TunnelPortNotAllowedError",
     "TunnelUnsupportedVersionError",
+    "Usage",
+    "UsageRow",
     "ValidationError",
     "Volume",
     "VolumeMountSpec",
+    "Workspace",
+    "WorkspaceCounts",
+    "WorkspaceHeld",
+    "WorkspaceLimits",
 ]
 
 _MODELS = frozenset(
@@ -131,10 +168,28 @@ _MODELS = frozenset(
         "VolumeMountSpec",
     }
 )
+_REPORTS = frozenset({"Event", "EventPage", "Limit", "Limits", "PastSandbox", "SandboxHistory", "Usage", "UsageRow"})
+_ADMINISTRATION = frozenset(
+    {
+        "AdminKey",
+        "ApiKey",
+        "LimitsAndHeld",
+        "NewAdminKey",
+        "NewApiKey",
+        "Workspace",
+        "WorkspaceCounts",
+        "WorkspaceHeld",
+        "WorkspaceLimits",
+    }
+)
 
 
 def _home(name: str) -> str:
     """The module that defines a public name."""
+    if name in _REPORTS:
+        return "sandboxcore.reports"
+    if name in _ADMINISTRATION:
+        return "sandboxcore.administration"
     if name in _MODELS:
         return "sandboxcore.models"
     return "sandboxcore.errors" if name.endswith("Error") else "sandboxcore.client"

@@ -48,6 +48,22 @@ class Fields:
             raise self._wrong(name, "a whole number", value)
         return value
 
+    def number(self, name: str, default: float = 0.0) -> float:
+        """A number."""
+        value = self._data.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._wrong(name, "a number", value)
+        return float(value)
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """An object; empty where it is missing."""
+        value = self._data.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise self._wrong(name, "an object", value)
+        return value or {}
+
     def optional_flag(self, name: str) -> bool | None:
         """True, False or None."""
         value = self._data.get(name)

@@ -29,15 +29,18 @@ TREES = {
 HEADER = "# Generated from {source} by tools/unasync.py: change that file, then run this tool.\n"
 
 NAMES = {
+    "AsyncAdminClient": "AdminClient",
     "AsyncBaseTransport": "BaseTransport",
     "AsyncClient": "Client",
     "AsyncCommandHandle": "CommandHandle",
     "AsyncEvent": "Event",
+    "AsyncEventFeed": "EventFeed",
     "AsyncHttp": "Http",
     "AsyncIterator": "Iterator",
     "AsyncLink": "Link",
     "AsyncList": "List",
     "AsyncLock": "Lock",
+    "AsyncReports": "Reports",
     "AsyncSandbox": "Sandbox",
     "AsyncSandboxClient": "SandboxClient",
     "AsyncTunnel": "Tunnel",
@@ -49,6 +52,9 @@ NAMES = {
     "__anext__": "__next__",
     "_async": "_sync",
     "aclose": "close",
+    "aiter_bytes": "iter_bytes",
+    "anext": "next",
+    "aread": "read",
     "async_abandon": "abandon",
     "async_abandon_http": "abandon_http",
     "async_client": "sync_client",

@@ -68,9 +68,9 @@ def get_status(name: str) -> Call:
     return Call("GET", _path("sandbox", name) + "/status", _failure("sandbox", "get", name))
 
 
-def get_list(path: str, query: Mapping[str, str | list[str]]) -> Call:
-    """Read a list, whole or as ``query`` says."""
-    return Call("GET", path, _failure("sandbox", "list"), params=query or None)
+def list_all(resource: Resource) -> Call:
+    """Read all resources of a kind."""
+    return Call("GET", _COLLECTIONS[resource], _failure(resource, "list"))
 
 
 def get_capabilities() -> Call:

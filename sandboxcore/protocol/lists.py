@@ -72,12 +72,20 @@ def parameters(asked: Mapping[str, Any]) -> dict[str, str | list[str]]:
     return {name: _parameter(value) for name, value in asked.items() if value is not None}
 
 
+def written(**values: Any) -> dict[str, Any]:
+    """The body of a request: what is None is left out, and moments are text."""
+    return {name: _moment(value) for name, value in values.items() if value is not None}
+
+
+def _moment(value: Any) -> Any:
+    # Without a zone it is local, as everywhere in Python; the server would take it for UTC.
+    return value.astimezone().isoformat() if isinstance(value, datetime) else value
+
+
 def _parameter(value: Any) -> str | list[str]:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, datetime):
-        # Without a zone it is local, as everywhere in Python; the server would take it for UTC.
-        return value.astimezone().isoformat()
+    value = _moment(value)
     if isinstance(value, str | int | float):
         return str(value)
     return [str(each) for each in value]

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 API_PATH = "/v2/sandboxes"
+ADMIN_PATH = "/v2/admin"
 DEFAULT_SERVER = "https://api.smith.langchain.com"
 ENDPOINT_VARIABLES = ("SANDBOX_ENDPOINT", "LANGSMITH_ENDPOINT", "LANGCHAIN_ENDPOINT")
 KEY_VARIABLES = ("SANDBOX_API_KEY", "LANGSMITH_API_KEY", "LANGCHAIN_API_KEY")
+ADMIN_KEY_VARIABLE = "SANDBOX_ADMIN_KEY"
 KEY_HEADER = "X-Api-Key"
 
 
@@ -33,6 +35,24 @@ def resolve_endpoint(explicit: str | None, environ: Mapping[str, str]) -> str:
 def resolve_api_key(explicit: str | None, environ: Mapping[str, str]) -> str | None:
     """The API key: ``explicit``, or the first of ``KEY_VARIABLES`` that is not blank, or None."""
     return explicit or _first(KEY_VARIABLES, environ)
+
+
+def resolve_admin_endpoint(explicit: str | None, environ: Mapping[str, str]) -> str:
+    """The base URL of the admin API: ``explicit`` as it is, else at the server of ``SANDBOX_ENDPOINT``.
+
+    Raises ``ValueError`` where neither is given, and for what is no HTTP URL.
+    """
+    if explicit:
+        return _checked(explicit)
+    server = _first(ENDPOINT_VARIABLES[:1], environ)
+    if server is None:
+        raise ValueError(f"give api_endpoint, or set {ENDPOINT_VARIABLES[0]}")
+    return _checked(server).removesuffix(API_PATH) + ADMIN_PATH
+
+
+def resolve_admin_key(explicit: str | None, environ: Mapping[str, str]) -> str | None:
+    """The admin key: ``explicit``, or ``SANDBOX_ADMIN_KEY``, or None."""
+    return explicit or _first((ADMIN_KEY_VARIABLE,), environ)
 
 
 def auth_headers(api_key: str | None) -> dict[str, str]:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import sandboxcore.client._async._events
 import sandboxcore.client._async._http
 import sandboxcore.client._async._link
+import sandboxcore.client._sync._events
 import sandboxcore.client._sync._http
 import sandboxcore.client._sync._link
 from sandboxcore import AsyncSandboxClient, SandboxClient
@@ -60,6 +62,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(sandboxcore.client._async._http, "async_sleep", async_sleep)
     monkeypatch.setattr(sandboxcore.client._sync._http, "sleep", sleep)
+    monkeypatch.setattr(sandboxcore.client._async._events, "async_sleep", async_sleep)
+    monkeypatch.setattr(sandboxcore.client._sync._events, "sleep", sleep)
     monkeypatch.setattr(sandboxcore.client._async._link, "async_wait", async_wait)
     monkeypatch.setattr(sandboxcore.client._sync._link, "wait", wait)
     return made

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandboxcore.client._async._http import AsyncHttp
 from sandboxcore.client._async._lists import AsyncList
+from sandboxcore.client._async._reports import AsyncReports
 from sandboxcore.client._async._sandbox import AsyncSandbox
 from sandboxcore.client._io import async_sleep
 from sandboxcore.errors import ResourceCreationError, ResourceTimeoutError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sandboxcore.protocol.lists import PoolSelection, SandboxSelection, TemplateSelection, VolumeSelection
 
 
-class AsyncSandboxClient:
+class AsyncSandboxClient(AsyncReports):
     """A connection to one server.
 
     ``api_endpoint`` is the whole base URL, by default made from ``SANDBOX_ENDPOINT``, ``LANGSMITH_ENDPOINT`` or
@@ -58,9 +59,9 @@ class AsyncSandboxClient:
         self._http = AsyncHttp(
             self._base_url, headers=self._headers, timeout=timeout, policy=self._policy, transport=transport
         )
-        self._volumes = AsyncList(self._http, "/volumes", "volumes", Volume.from_dict)
-        self._templates = AsyncList(self._http, "/templates", "templates", Template.from_dict)
-        self._pools = AsyncList(self._http, "/pools", "pools", Pool.from_dict)
+        self._volumes = AsyncList(self._http, calls.list_all("volume"), "volumes", Volume.from_dict)
+        self._templates = AsyncList(self._http, calls.list_all("template"), "templates", Template.from_dict)
+        self._pools = AsyncList(self._http, calls.list_all("pool"), "pools", Pool.from_dict)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._base_url.rpartition('@')[2]}>"
@@ -371,7 +372,7 @@ class AsyncSandboxClient:
     @property
     def _sandboxes(self) -> AsyncList[AsyncSandbox]:
         # Made anew each time: one that was kept would keep the client from being collected.
-        return AsyncList(self._http, "/boxes", "sandboxes", self._sandbox)
+        return AsyncList(self._http, calls.list_all("sandbox"), "sandboxes", self._sandbox)
 
     def _sandbox(self, data: dict[str, Any]) -> AsyncSandbox:
         return AsyncSandbox.from_dict(data, self, auto_delete=False)

@@ -82,6 +82,25 @@ class AsyncHttp:
             await async_sleep(delay)
             attempt += 1
 
+    async def open(self, call: Call, silence: float) -> httpx.Response:
+        """The answer to ``call``, to be read piece by piece and closed; ``silence`` seconds without one are a failure.
+
+        It is tried once. Raises ``SandboxConnectionError``, and the call's own error for a refusal.
+        """
+        timeout = httpx.Timeout(self._connect_timeout, read=silence)
+        request = self._http.build_request(call.method, self._base_url + call.path, params=call.params, timeout=timeout)
+        try:
+            response = await self._http.send(request, stream=True)
+            if response.is_success:
+                return response
+            try:
+                content = await response.aread()
+            finally:
+                await response.aclose()
+        except httpx.TransportError as error:
+            raise _unreachable(error, 1) from error
+        raise call.failure(Reply(response.status_code, content))
+
     async def _exchange(self, call: Call) -> Reply:
         """Send the request once."""
         options: dict[str, Any] = {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sandboxcore.client._io import sleep
 from sandboxcore.client._sync._http import Http
 from sandboxcore.client._sync._lists import List
+from sandboxcore.client._sync._reports import Reports
 from sandboxcore.client._sync._sandbox import Sandbox
 from sandboxcore.errors import ResourceCreationError, ResourceTimeoutError
 from sandboxcore.models import Pool, ResourceSpec, ResourceStatus, ServerCapabilities, Template, Volume
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from sandboxcore.protocol.lists import PoolSelection, SandboxSelection, TemplateSelection, VolumeSelection
 
 
-class SandboxClient:
+class SandboxClient(Reports):
     """A connection to one server.
 
     ``api_endpoint`` is the whole base URL, by default made from ``SANDBOX_ENDPOINT``, ``LANGSMITH_ENDPOINT`` or
@@ -59,9 +60,9 @@ class SandboxClient:
         self._http = Http(
             self._base_url, headers=self._headers, timeout=timeout, policy=self._policy, transport=transport
         )
-        self._volumes = List(self._http, "/volumes", "volumes", Volume.from_dict)
-        self._templates = List(self._http, "/templates", "templates", Template.from_dict)
-        self._pools = List(self._http, "/pools", "pools", Pool.from_dict)
+        self._volumes = List(self._http, calls.list_all("volume"), "volumes", Volume.from_dict)
+        self._templates = List(self._http, calls.list_all("template"), "templates", Template.from_dict)
+        self._pools = List(self._http, calls.list_all("pool"), "pools", Pool.from_dict)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._base_url.rpartition('@')[2]}>"
@@ -368,7 +369,7 @@ class SandboxClient:
     @property
     def _sandboxes(self) -> List[Sandbox]:
         # Made anew each time: one that was kept would keep the client from being collected.
-        return List(self._http, "/boxes", "sandboxes", self._sandbox)
+        return List(self._http, calls.list_all("sandbox"), "sandboxes", self._sandbox)
 
     def _sandbox(self, data: dict[str, Any]) -> Sandbox:
         return Sandbox.from_dict(data, self, auto_delete=False)

@@ -20,6 +20,8 @@ MAX_DELAY = 10.0
 """Longest wait before one retry, in seconds."""
 RECONNECT_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Waits before each try to attach to a running command again, in seconds."""
+QUOTA_ERROR = "QuotaExceeded"
+"""The type of a 429 that a limit of the workspace gave, which sends ``Retry-After: 0`` for clients that would wait."""
 STABLE_SECONDS = 10.0
 """A connection that held for so long was a good one, even if the command said nothing on it."""
 
@@ -54,7 +56,9 @@ class RetryPolicy:
         return min(2.0**attempt + self.jitter(), MAX_DELAY)
 
     def _rate_limit(self, attempt: int, reply: Reply) -> float | None:
-        """A 429 without ``Retry-After`` that names a quota is final: waiting frees nothing."""
+        """A 429 of a quota is final, since waiting frees nothing: by its type, or by its words where none asks to wait."""
+        if reply.refusal().error_type == QUOTA_ERROR:
+            return None
         header = reply.headers.get("retry-after")
         if header is None:
             return None if quota_type(reply.refusal().message) else self._backoff(attempt)

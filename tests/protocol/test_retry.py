@@ -73,6 +73,8 @@ def test_a_quota_does_not_get_better_by_waiting() -> None:
     assert policy.after_reply(CREATE, 0, quota) is None
     assert policy.after_reply(CREATE, 0, replace(quota, headers={"retry-after": "1"})) == 1.25
     assert policy.after_reply(CREATE, 0, Reply(429, b'{"detail": "slow down"}')) == 1.25
+    ours = Reply(429, b'{"detail": {"error": "QuotaExceeded", "message": "pool count"}}', headers={"retry-after": "0"})
+    assert policy.after_reply(CREATE, 0, ours) is None
 
 
 def test_reconnect_delays() -> None:

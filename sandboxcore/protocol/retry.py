@@ -56,7 +56,7 @@ class RetryPolicy:
         return min(2.0**attempt + self.jitter(), MAX_DELAY)
 
     def _rate_limit(self, attempt: int, reply: Reply) -> float | None:
-        """A 429 of a quota is final, since waiting frees nothing: by its type, or by its words where none asks to wait."""
+        """A quota's 429 is final, since waiting frees nothing: told by its type, or by words that ask for no wait."""
         if reply.refusal().error_type == QUOTA_ERROR:
             return None
         header = reply.headers.get("retry-after")

@@ -6,20 +6,46 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from sandboxcore.server.db.engine import Database
-from sandboxcore.server.db.migrate import migrate
-from sandboxcore.server.db.models import Base, Workspace
+from sandboxcore.server.db.migrate import alembic_config, migrate
+from sandboxcore.server.db.models import Allocation, Base, Workspace
 from sandboxcore.server.names import new_id
+from sandboxcore.server.services import quota
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection
+
+
+OLD_ROWS = [
+    "INSERT INTO workspaces (id, name, created_at) VALUES ('w', 'w', 0)",
+    "INSERT INTO templates (id, workspace_id, name, image, cpu, memory, storage, created_at, updated_at, created_by)"
+    " VALUES ('t', 'w', 't', 'host', '750m', '1Gi', '2Gi', 0, 0, 'ann')",
+    "INSERT INTO pools (id, workspace_id, template_id, name, replicas, created_at, updated_at, created_by)"
+    " VALUES ('p', 'w', 't', 'p', 1, 0, 0, 'ann')",
+    *(
+        "INSERT INTO sandboxes (id, workspace_id, template_id, pool_id, warm, awaited, name, state, ttl_seconds,"
+        " idle_ttl_seconds, created_at, updated_at, last_activity_at, created_by)"
+        f" VALUES ('{name}', 'w', 't', {pool}, {warm}, 0, '{name}', '{state}', 0, 0, 7, 7, 7, 'ann')"
+        for name, state, pool, warm in [
+            ("ready", "ready", "NULL", 0),
+            ("failed", "failed", "NULL", 0),
+            ("warm", "provisioning", "'p'", 1),
+        ]
+    ),
+    *(
+        "INSERT INTO volumes (id, workspace_id, name, size, wanted_size, storage_class, state, created_at, updated_at,"
+        f" created_by) VALUES ('{name}', 'w', '{name}', '1Gi', {wanted}, 'x', '{state}', 7, 7, 'ann')"
+        for name, wanted, state in [("v-ready", "'5Gi'", "ready"), ("v-failed", "NULL", "failed")]
+    ),
+]
 
 
 def url_in(folder: Path) -> str:
@@ -99,4 +125,31 @@ async def test_sqlite_is_set_up_to_be_shared_and_checked(tmp_path: Path) -> None
     with pytest.raises(IntegrityError):
         async with database.write() as session:
             await session.execute(text("INSERT INTO template_mounts VALUES ('none', 0, 'none', '/data')"))
+    await database.close()
+
+
+async def test_what_lived_before_the_ledger_is_in_it_and_counts(tmp_path: Path) -> None:
+    """Migration 0003 finds sandboxes and volumes that are held."""
+    database = Database(url_in(tmp_path))
+
+    def before(connection: Connection) -> None:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        for statement in OLD_ROWS:
+            connection.execute(text(statement))
+        connection.commit()
+
+    await database.run_sync(before)
+    await migrate(database)
+    held = await quota.held(database, "w")
+    assert (held.sandboxes, held.volumes, held.pools) == (3, 2, 1)
+    assert (held.cpu_millis, held.memory_bytes, held.storage_bytes) == (1500, 2 << 30, (4 << 30) + (5 << 30))
+    async with database.read() as session:
+        found = (await session.scalars(select(Allocation).order_by(Allocation.subject_id))).all()
+    assert [(row.subject_id, row.subject_kind, row.creator, row.started_at, row.ended_at) for row in found] == [
+        ("ready", "sandbox", "ann", 7, None),
+        ("v-ready", "volume", "ann", 7, None),
+        ("warm", "warm", "pool:p", 7, None),
+    ]
     await database.close()

@@ -24,26 +24,35 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-OLD_ROWS = [
-    "INSERT INTO workspaces (id, name, created_at) VALUES ('w', 'w', 0)",
-    "INSERT INTO templates (id, workspace_id, name, image, cpu, memory, storage, created_at, updated_at, created_by)"
-    " VALUES ('t', 'w', 't', 'host', '750m', '1Gi', '2Gi', 0, 0, 'ann')",
-    "INSERT INTO pools (id, workspace_id, template_id, name, replicas, created_at, updated_at, created_by)"
-    " VALUES ('p', 'w', 't', 'p', 1, 0, 0, 'ann')",
-    *(
+OLD_ROWS: list[tuple[str, list[dict[str, object]]]] = [
+    ("INSERT INTO workspaces (id, name, created_at) VALUES ('w', 'w', 0)", [{}]),
+    (
+        "INSERT INTO templates (id, workspace_id, name, image, cpu, memory, storage, created_at, updated_at, created_by)"
+        " VALUES ('t', 'w', 't', 'host', '750m', '1Gi', '2Gi', 0, 0, 'ann')",
+        [{}],
+    ),
+    (
+        "INSERT INTO pools (id, workspace_id, template_id, name, replicas, created_at, updated_at, created_by)"
+        " VALUES ('p', 'w', 't', 'p', 1, 0, 0, 'ann')",
+        [{}],
+    ),
+    (
         "INSERT INTO sandboxes (id, workspace_id, template_id, pool_id, warm, awaited, name, state, ttl_seconds,"
         " idle_ttl_seconds, created_at, updated_at, last_activity_at, created_by)"
-        f" VALUES ('{name}', 'w', 't', {pool}, {warm}, 0, '{name}', '{state}', 0, 0, 7, 7, 7, 'ann')"
-        for name, state, pool, warm in [
-            ("ready", "ready", "NULL", 0),
-            ("failed", "failed", "NULL", 0),
-            ("warm", "provisioning", "'p'", 1),
-        ]
+        " VALUES (:name, 'w', 't', :pool, :warm, 0, :name, :state, 0, 0, 7, 7, 7, 'ann')",
+        [
+            {"name": "ready", "state": "ready", "pool": None, "warm": 0},
+            {"name": "failed", "state": "failed", "pool": None, "warm": 0},
+            {"name": "warm", "state": "provisioning", "pool": "p", "warm": 1},
+        ],
     ),
-    *(
+    (
         "INSERT INTO volumes (id, workspace_id, name, size, wanted_size, storage_class, state, created_at, updated_at,"
-        f" created_by) VALUES ('{name}', 'w', '{name}', '1Gi', {wanted}, 'x', '{state}', 7, 7, 'ann')"
-        for name, wanted, state in [("v-ready", "'5Gi'", "ready"), ("v-failed", "NULL", "failed")]
+        " created_by) VALUES (:name, 'w', :name, '1Gi', :wanted, 'x', :state, 7, 7, 'ann')",
+        [
+            {"name": "v-ready", "wanted": "5Gi", "state": "ready"},
+            {"name": "v-failed", "wanted": None, "state": "failed"},
+        ],
     ),
 ]
 
@@ -136,8 +145,8 @@ async def test_what_lived_before_the_ledger_is_in_it_and_counts(tmp_path: Path) 
         config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0002")
-        for statement in OLD_ROWS:
-            connection.execute(text(statement))
+        for statement, rows in OLD_ROWS:
+            connection.execute(text(statement), rows)
         connection.commit()
 
     await database.run_sync(before)

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from concurrent.futures import Future
     from typing import TypeVar
 
@@ -38,6 +39,20 @@ async def async_wait(event: asyncio.Event, seconds: float) -> bool:
 def wait(event: threading.Event, seconds: float) -> bool:
     """Wait for the event, at most so long; True if it is set."""
     return event.wait(seconds)
+
+
+def async_current(renewed: Callable[[], Awaitable[T]], held: T | None) -> T:
+    """What a property can give: the thing at hand, since a property cannot wait for ``renewed``."""
+    del renewed
+    if held is None:
+        raise RuntimeError("nothing has been awaited yet")
+    return held
+
+
+def current(renewed: Callable[[], T], held: T | None) -> T:
+    """What a property can give: the thing as it is to be now."""
+    del held
+    return renewed()
 
 
 def async_abandon(websocket: AsyncWebSocket) -> None:

@@ -11,11 +11,13 @@ from sandboxcore.client._async._http import AsyncHttp
 from sandboxcore.client._async._lists import AsyncList
 from sandboxcore.client._async._reports import AsyncReports
 from sandboxcore.client._async._sandbox import AsyncSandbox
+from sandboxcore.client._async._service import AsyncServiceURL
 from sandboxcore.client._io import async_sleep
 from sandboxcore.errors import ResourceCreationError, ResourceTimeoutError
 from sandboxcore.models import Pool, ResourceSpec, ResourceStatus, ServerCapabilities, Template, Volume
 from sandboxcore.protocol import calls
 from sandboxcore.protocol.retry import RetryPolicy
+from sandboxcore.protocol.services import check_service
 from sandboxcore.protocol.settings import auth_headers, resolve_api_key, resolve_endpoint
 
 if TYPE_CHECKING:
@@ -341,6 +343,13 @@ class AsyncSandboxClient(AsyncReports):
     async def delete_sandbox(self, name: str) -> None:
         """Delete a sandbox and all that runs in it. Raises ``ResourceNotFoundError``."""
         await self._http.fetch(calls.delete("sandbox", name))
+
+    async def service(self, name: str, port: int, *, expires_in_seconds: int = 600) -> AsyncServiceURL:
+        """``service`` of the sandbox of this name."""
+        check_service(port, expires_in_seconds)
+        service = AsyncServiceURL(self._http, name, port, expires_in_seconds)
+        await service.get_token()
+        return service
 
     async def get_sandbox_status(self, name: str) -> ResourceStatus:
         """How far a sandbox's creation is; cheaper than ``get_sandbox``. Raises ``ResourceNotFoundError``."""

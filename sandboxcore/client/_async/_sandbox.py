@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sandboxcore.client._async._client import AsyncSandboxClient
+    from sandboxcore.client._async._service import AsyncServiceURL
 
 logger = logging.getLogger("sandboxcore.client")
 
@@ -226,6 +227,14 @@ class AsyncSandbox(SandboxRecord):
         """
         reply = await self._client._http.fetch(calls.download(self._address(), self.name, path, timeout))
         return reply.content
+
+    async def service(self, port: int, *, expires_in_seconds: int = 600) -> AsyncServiceURL:
+        """Addresses of what a program in the sandbox serves on ``port``, for programs and for browsers.
+
+        They need a token, which expires after so many seconds, 1-86400, and is exchanged for a new one in time.
+        Raises ``ValueError``, ``SandboxNotReadyError``, ``ResourceNotFoundError`` and ``QuotaExceededError``.
+        """
+        return await self._client.service(self.name, port, expires_in_seconds=expires_in_seconds)
 
     async def tunnel(self, remote_port: int, *, local_port: int = 0, max_reconnects: int = 3) -> AsyncTunnel:
         """Make a TCP port inside the sandbox reachable as a port of 127.0.0.1, until the tunnel is closed.

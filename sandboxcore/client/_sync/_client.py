@@ -13,10 +13,12 @@ from sandboxcore.client._sync._http import Http
 from sandboxcore.client._sync._lists import List
 from sandboxcore.client._sync._reports import Reports
 from sandboxcore.client._sync._sandbox import Sandbox
+from sandboxcore.client._sync._service import ServiceURL
 from sandboxcore.errors import ResourceCreationError, ResourceTimeoutError
 from sandboxcore.models import Pool, ResourceSpec, ResourceStatus, ServerCapabilities, Template, Volume
 from sandboxcore.protocol import calls
 from sandboxcore.protocol.retry import RetryPolicy
+from sandboxcore.protocol.services import check_service
 from sandboxcore.protocol.settings import auth_headers, resolve_api_key, resolve_endpoint
 
 if TYPE_CHECKING:
@@ -338,6 +340,13 @@ class SandboxClient(Reports):
     def delete_sandbox(self, name: str) -> None:
         """Delete a sandbox and all that runs in it. Raises ``ResourceNotFoundError``."""
         self._http.fetch(calls.delete("sandbox", name))
+
+    def service(self, name: str, port: int, *, expires_in_seconds: int = 600) -> ServiceURL:
+        """``service`` of the sandbox of this name."""
+        check_service(port, expires_in_seconds)
+        service = ServiceURL(self._http, name, port, expires_in_seconds)
+        service.get_token()
+        return service
 
     def get_sandbox_status(self, name: str) -> ResourceStatus:
         """How far a sandbox's creation is; cheaper than ``get_sandbox``. Raises ``ResourceNotFoundError``."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sandboxcore.client._sync._client import SandboxClient
+    from sandboxcore.client._sync._service import ServiceURL
 
 logger = logging.getLogger("sandboxcore.client")
 
@@ -227,6 +228,14 @@ class Sandbox(SandboxRecord):
         """
         reply = self._client._http.fetch(calls.download(self._address(), self.name, path, timeout))
         return reply.content
+
+    def service(self, port: int, *, expires_in_seconds: int = 600) -> ServiceURL:
+        """Addresses of what a program in the sandbox serves on ``port``, for programs and for browsers.
+
+        They need a token, which expires after so many seconds, 1-86400, and is exchanged for a new one in time.
+        Raises ``ValueError``, ``SandboxNotReadyError``, ``ResourceNotFoundError`` and ``QuotaExceededError``.
+        """
+        return self._client.service(self.name, port, expires_in_seconds=expires_in_seconds)
 
     def tunnel(self, remote_port: int, *, local_port: int = 0, max_reconnects: int = 3) -> Tunnel:
         """Make a TCP port inside the sandbox reachable as a port of 127.0.0.1, until the tunnel is closed.

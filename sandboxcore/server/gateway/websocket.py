@@ -183,6 +183,7 @@ class _Session:
 
     async def _carry_down(self) -> tuple[int, str]:
         """The program's messages, until it ends; the close code and reason for the client."""
+        self._enqueue()  # answers to what came along with the handshake
         for event in self._protocol.events_received():
             if (ended := await self._handle(event)) is not None:
                 return ended

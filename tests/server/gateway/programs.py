@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.server.conftest import client_of
+from tests.server.conftest import client_of, unique
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -137,3 +137,14 @@ class Service:
         """A request's head with the token, after which the server is to close."""
         lines = [line, f"Host: {self.host}", f"X-Langsmith-Sandbox-Service-Token: {self.token}", "Connection: close"]
         return "\r\n".join([*lines, *more, "", ""]).encode()
+
+
+async def new_sandbox(server: Sandboxd, key: str | None = None) -> str:
+    """The name of a sandbox that is ready."""
+    async with client_of(server, key) as api:
+        template = unique("template")
+        assert (await api.post("/templates", json={"name": template, "image": "host"})).status_code == 201
+        answer = await api.post("/boxes", json={"template_name": template})
+        assert answer.status_code == 201, answer.text
+        name: str = answer.json()["name"]
+        return name

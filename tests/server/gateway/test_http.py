@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.server.gateway.programs import OK, Service, program
+from tests.server.gateway.programs import OK, Service, new_sandbox, program
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -263,25 +263,14 @@ async def test_methods_that_do_not_pass(service: Open, method: str) -> None:
 
 async def test_bounds_of_size_and_time(own_sandboxd: Callable[..., Sandboxd]) -> None:
     server = own_sandboxd(service_body_limit=2048, service_answer_timeout=0.3)
-    answer = httpx.post(
-        f"{server.origin}/v2/sandboxes/templates",
-        json={"name": "t", "image": "host"},
-        headers={"X-Api-Key": server.key},
-    )
-    assert answer.status_code == 201
-    box = httpx.post(
-        f"{server.origin}/v2/sandboxes/boxes",
-        json={"template_name": "t"},
-        headers={"X-Api-Key": server.key},
-        timeout=60,
-    ).json()
+    sandbox = await new_sandbox(server)
 
     async def never(reader: Reader, writer: Writer) -> None:
         del writer
         await reader.read(-1)
 
     async with program(never) as inner:
-        found = await Service.of(server, box["name"], inner.port)
+        found = await Service.of(server, sandbox, inner.port)
         slow = await found.get()
         async with found.browser() as client:
             large = await client.post("/", content=b"x" * 5000, headers={"Host": found.host, **found.by_token})

@@ -69,12 +69,13 @@ class EventStream(Response):
             try:
                 await first_of(serving, leaving, farewell)
             finally:
+                left = leaving.done()
                 for task in (serving, leaving):
                     task.cancel()
                 await asyncio.wait({serving, leaving})
             if not serving.cancelled():
                 serving.result()
-            elif farewell.done() and not leaving.done():
+            elif farewell.done() and not left:
                 await self._last_words(send, farewell.result())
 
     async def _serve(self, send: Send) -> None:

@@ -25,7 +25,9 @@ router = APIRouter(tags=["events"])
 MOST_EVENTS = 1000
 NUMBERS = 2**63 - 1
 _WORDS = EVENT_TYPES | {event_type.partition(".")[0] for event_type in EVENT_TYPES}
-_STREAM = {200: {"content": {"text/event-stream": {}}, "description": "Server-sent events, without an end"}}
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "Server-sent events, without an end"}
+}
 After = Annotated[int | None, Query(ge=0, le=NUMBERS, description="The number of the last event already seen.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_EVENTS, description="Most events of the answer.")]
 Types = Annotated[

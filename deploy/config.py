@@ -69,7 +69,10 @@ class Config:
 
     @property
     def console_key_file(self) -> Path:
-        """The console's own API key, kept for a console whose database was lost."""
+        """The console's own API key and the admin key, readable only by who ran `make up`.
+
+        The first is kept for a console whose database was lost, the second for the operator.
+        """
         return self.state_dir / "console-key.json"
 
     @property

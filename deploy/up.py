@@ -141,7 +141,7 @@ async def prepare_services(install: Installation) -> dict[str, str]:
     init = install.sandboxd.command("-m", "sandboxcore.server", "init")
     earlier = json.dumps(known | read_private(config.console_key_file))
     keys = json.loads(await run_once("sandboxd", init, sandboxd_environment(install), stdin=earlier))
-    write_private(config.console_key_file, {"console_key": keys["console_key"]})
+    write_private(config.console_key_file, {field: keys[field] for field in ("console_key", "admin_key")})
 
     connection = {"api_endpoint": config.api_endpoint, "console_key": keys["console_key"]}
     bootstrap = install.console.command("manage.py", "bootstrap")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 WORKSPACE_PREFIX = "sbx"
 ADMIN_PREFIX = "sbxa"
 _FORM = re.compile(r"(?P<prefix>sbxa?)_(?P<public_id>[a-z0-9]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
+_ANYWHERE = re.compile(r"(sbx[a-z]?_)[A-Za-z0-9_-]{20,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,8 @@ def parse(text: str) -> KeyText | None:
 def digest_of(secret: str) -> str:
     """What is kept of a secret. It is 256 random bits, so a slow hash would protect nothing more."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def masked(text: str) -> str:
+    """``text`` without the keys in it, for the log: clients put them where they do not belong."""
+    return _ANYWHERE.sub(r"\1…", text)

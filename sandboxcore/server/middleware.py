@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
+from sandboxcore.server.keytext import masked
+from sandboxcore.server.refusals import refusals
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,13 +63,16 @@ class Envelope:
 
 def _log_failure(scope: Scope, status: int, seconds: float) -> None:
     caller = scope.get("sandboxd.caller")
-    log.log(
-        logging.ERROR if status >= 500 or not status else logging.INFO,
-        "%s %s %s by %s in %.0f ms: %s",
+    line = "%s %s %s by %s in %.0f ms: %s"
+    arguments = (
         status or "broken off",
         scope["method"],
-        scope["path"],
-        f"key {caller.key_id}" if caller else "nobody",
+        masked(scope["path"]),
+        f"key {caller.public_id}" if caller else "nobody",
         seconds * 1000,
-        scope.get("sandboxd.failure", "no reason recorded"),
+        masked(scope.get("sandboxd.failure", "no reason recorded")),
     )
+    if status == 401:
+        refusals.info(line, *arguments)
+    else:
+        log.log(logging.ERROR if status >= 500 or not status else logging.INFO, line, *arguments)

@@ -10,13 +10,18 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from sandboxcore.server import auth
+from sandboxcore.server.errors import ApiError
+from sandboxcore.server.services import keys
 from tests.server.conftest import unique
+from tests.server.queries import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     import httpx
 
+    from tests.server.conftest import Inside
     from tests.server.running import Sandboxd
 
 CALLS = [
@@ -157,3 +162,78 @@ async def test_the_log_holds_no_keys(sandboxd: Sandboxd, clients: Callable[..., 
     log = sandboxd.log_file.read_text()
     assert "404 GET /v2/sandboxes/boxes/nothing-of-this-name" in log
     assert secret not in log
+
+
+async def test_a_key_in_a_path_is_not_logged(sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]) -> None:
+    made = sandboxd.cli("keys", "create", "--name", "pasted")["api_key"]
+    await clients(sandboxd).get(f"/boxes/{made}")
+    admin = clients(sandboxd, sandboxd.admin_key)
+    await admin.delete(f"{sandboxd.origin}/v2/admin/workspaces/default/keys/{made}")
+    log = sandboxd.log_file.read_text()
+    assert "404 DELETE /v2/admin/workspaces/default/keys/sbx_…" in log
+    assert made.split("_", 2)[2] not in log
+
+
+async def test_an_unknown_key_and_a_wrong_secret_take_the_same_path(inside: Callable[..., Awaitable[Inside]]) -> None:
+    """One question to the database each, and one answer, whether the key was used a moment ago or never existed."""
+    server = await inside()
+    key = server.client.headers["X-Api-Key"]
+    assert (await server.client.get("/boxes")).status_code == 200
+    asked: list[list[str]] = []
+    answers = []
+    for wrong in (key[:-4] + ("aaaa" if not key.endswith("aaaa") else "bbbb"), "sbx_000000000000_" + "A" * 43):
+        with statements() as seen:
+            answers.append(await server.client.get("/boxes", headers={"X-Api-Key": wrong}))
+        asked.append(seen)
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert answers[0].content == answers[1].content
+    assert len(asked[0]) == 1
+    assert asked[0] == asked[1]
+    with statements() as seen:
+        assert (await server.client.get("/boxes")).status_code == 200
+    assert not [statement for statement in seen if "secret_sha256" in statement], "a right key is still remembered"
+
+
+async def test_a_keys_use_is_written_at_most_once_a_minute(
+    inside: Callable[..., Awaitable[Inside]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await inside()
+    moment = 1_000_000.0
+    monkeypatch.setattr(auth, "now", lambda: moment)
+
+    async def written() -> list[float]:
+        await server.client.get("/boxes")
+        await server.core.keys.record_use()
+        found = [key.last_used_at for key, _ in await keys.list_all_keys(server.core.database)]
+        return [used for used in found if used is not None]
+
+    assert await written() == [1_000_000]
+    moment += auth.WRITE_USE_EVERY - 1
+    assert await written() == [1_000_000]
+    moment += 2
+    assert await written() == [moment]
+    moment += 1
+    await server.client.get("/boxes")
+    await server.core.keys.record_use(everything=True)
+    assert await written() == [moment]
+
+
+async def test_a_key_revoked_while_it_is_looked_up_is_refused(
+    inside: Callable[..., Awaitable[Inside]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row was read before the revocation was committed, its use would come after."""
+    server = await inside()
+    database, text = server.core.database, server.client.headers["X-Api-Key"]
+    [(row, _)] = await keys.list_all_keys(database)
+    fetch = database.fetch_one
+
+    async def slowly(*arguments: Any) -> Any:
+        found = await fetch(*arguments)
+        monkeypatch.undo()
+        await keys.revoke_key(database, actor="test", workspace_id=row.workspace_id, key_id=row.id)
+        server.core.key_watch.ended([row.id])
+        return found
+
+    monkeypatch.setattr(database, "fetch_one", slowly)
+    with pytest.raises(ApiError, match="revoked"):
+        await server.core.keys.identify(text)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sandboxcore.server.auth import Caller
+from sandboxcore.server.cli import build_parser, duration
+from sandboxcore.server.db.engine import Database
+from sandboxcore.server.services import volumes, workspaces
 from tests.server.running import Sandboxd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "sandboxd.md"
 
 
 @pytest.fixture
@@ -94,3 +104,89 @@ def test_an_unknown_runtime_does_not_keep_the_server_from_starting() -> None:
     finally:
         server.close()
     assert not Path(server.folder).exists()
+
+
+def test_workspaces_are_made_listed_and_deleted(server: Sandboxd) -> None:
+    made = server.cli("workspaces", "create", "blue")
+    assert made["name"] == "blue"
+    assert [each["name"] for each in server.cli("workspaces", "list")] == ["blue", "default"]
+    key = server.cli("keys", "create", "--name", "k", "--workspace", "blue", "--scopes", "read")
+    [listed] = server.cli("keys", "list", "--workspace", "blue")
+    assert (listed["id"], listed["workspace"], listed["status"]) == (key["id"], "blue", "living")
+    assert server.cli("workspaces", "delete", "blue") == {"id": made["id"], "name": "blue", "gone": True}
+    assert [each["name"] for each in server.cli("workspaces", "list")] == ["default"]
+    with pytest.raises(AssertionError, match="there is no workspace 'blue'"):
+        server.cli("workspaces", "delete", "blue")
+
+
+def test_a_workspace_with_volumes_is_deleted_by_force_alone(server: Sandboxd) -> None:
+    server.cli("workspaces", "create", "blue")
+    database = Database(f"sqlite:///{server.folder}/state/sandboxd.sqlite3")
+
+    async def add_volume() -> None:
+        blue = await workspaces.get_workspace(database, name="blue")
+        caller = Caller(blue.id, "k", frozenset(), acts_for_people=False, actor="test")
+        await volumes.create_volume(database, actor=caller, name="v", size="16Mi", storage_class="s")
+        await database.close()
+
+    asyncio.run(add_volume())
+    with pytest.raises(AssertionError, match="holds 1 volume; delete those first, or say --force"):
+        server.cli("workspaces", "delete", "blue")
+    # Only a server can remove the volume: until one runs, the workspace is on its way out.
+    assert server.cli("workspaces", "delete", "blue", "--force")["gone"] is False
+    assert [each["name"] for each in server.cli("workspaces", "list")] == ["default"]
+    server.cli("workspaces", "create", "blue")
+
+
+def test_keys_that_expire(server: Sandboxd) -> None:
+    made = server.cli("keys", "create", "--name", "k", "--expires-in", "90d")
+    [listed] = [key for key in server.cli("keys", "list") if key["id"] == made["id"]]
+    left = datetime.fromisoformat(listed["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=89, hours=23) < left <= timedelta(days=90)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1w", "9999d", "1.5h", "d", "٣d"])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="give a time like 90d"):
+        duration(text)
+
+
+def test_times() -> None:
+    assert [duration(text) for text in ("45", "45s", "30m", "12h", "90d")] == [45, 45, 1800, 43200, 7776000]
+
+
+def test_admin_keys_are_made_listed_and_revoked_but_for_the_last(server: Sandboxd) -> None:
+    made = server.cli("admin-keys", "create", "--name", "second", "--expires-in", "12h")
+    assert made["admin_key"].startswith(f"sbxa_{made['id']}_")
+    listed = server.cli("admin-keys", "list")
+    assert [(key["name"], key["status"]) for key in listed] == [("init", "living"), ("second", "living")]
+    assert made["admin_key"] not in json.dumps(listed)
+    assert server.cli("admin-keys", "revoke", made["id"]) == {"revoked": True}
+    assert server.cli("admin-keys", "revoke", made["id"]) == {"revoked": False}
+    with pytest.raises(AssertionError, match="the last living admin key"):
+        server.cli("admin-keys", "revoke", listed[0]["id"])
+
+
+def commands() -> dict[str, ArgumentParser]:
+    """Every command and its parser, by the words that call it."""
+    found = {}
+
+    def visit(words: tuple[str, ...], parser: ArgumentParser) -> None:
+        children = [action.choices for action in parser._actions if isinstance(action.choices, dict)]
+        if not children:
+            found[" ".join(words)] = parser
+        for name, child in (item for choices in children for item in choices.items()):
+            visit((*words, name), child)
+
+    visit((), build_parser())
+    return found
+
+
+def test_every_command_and_option_is_documented() -> None:
+    rows = [line for line in DOCUMENTATION.read_text().splitlines() if line.startswith("| `")]
+    assert len(commands()) > 10
+    for words, parser in commands().items():
+        [row] = [line for line in rows if re.match(rf"\| `{words}[ `]", line)]
+        documented = set(re.findall(r"--[a-z-]+", row.split("`")[1]))
+        options = {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
+        assert documented == options, words

@@ -15,6 +15,7 @@ from sandboxcore.server.dataplane.files import Download, upload
 from sandboxcore.server.dataplane.target import find_target
 from sandboxcore.server.dataplane.tunnel import tunnel
 from sandboxcore.server.errors import ApiError
+from sandboxcore.server.refusals import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -105,5 +106,6 @@ async def _serve_websocket(
         target = await find_target(core, caller, sandbox_id)
         await serve(core, target, websocket)
     except ApiError as error:
-        log.info("%d WS %s: %s: %s", error.status, websocket.url.path, error.kind, error.message)
+        say = refusals.info if error.status == 401 else log.info
+        say("%d WS %s: %s: %s", error.status, websocket.url.path, error.kind, error.message)
         await websocket.send_denial_response(answer(error.body(), error.status))

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 OLD_ROWS: list[tuple[str, list[dict[str, object]]]] = [
     ("INSERT INTO workspaces (id, name, created_at) VALUES ('w', 'w', 0)", [{}]),
     (
-        "INSERT INTO templates (id, workspace_id, name, image, cpu, memory, storage, created_at, updated_at, created_by)"
-        " VALUES ('t', 'w', 't', 'host', '750m', '1Gi', '2Gi', 0, 0, 'ann')",
+        "INSERT INTO templates (id, workspace_id, name, image, cpu, memory, storage, created_at, updated_at,"
+        " created_by) VALUES ('t', 'w', 't', 'host', '750m', '1Gi', '2Gi', 0, 0, 'ann')",
         [{}],
     ),
     (

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -21,13 +22,16 @@ from sandboxcore.server.services import usage
 from sandboxcore.server.services.usage import AMOUNTS, OTHERS, VOLUMES, By, Report, Step, report, span_of
 from tests.server.conftest import DATABASES
 from tests.server.databases import fresh_database
+from tests.server.test_creating import with_template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from sandboxcore.server.db.engine import Database
+    from tests.server.conftest import Inside
 
+    Start = Callable[..., Awaitable[Inside]]
     Run = Callable[[Any], Any]
 
 NOW = 120
@@ -227,3 +231,46 @@ async def test_much_is_read_without_holding_up_the_loop(tmp_path: Path) -> None:
             turns += 1
         assert turns > 2
         assert made.result().usage[0].sandboxes_started == 2000
+
+
+async def test_usage_over_the_api(inside: Start) -> None:
+    server = await with_template(inside)
+    made = await server.client.post(
+        "/boxes", json={"template_name": "t"}, headers={"X-Sandbox-Actor": "ann@example.com"}
+    )
+    await server.client.post("/volumes", json={"name": "v", "size": "1Gi"})
+    moment = datetime.fromisoformat(made.json()["created_at"])
+    answer = await server.client.get("/usage", params={"by": "creator", "step": "hour"})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["step"], body["by"]) == ("hour", "creator")
+    assert datetime.fromisoformat(body["to"]) - datetime.fromisoformat(body["from"]) == timedelta(days=1)
+    row = next(row for row in body["usage"] if row["group"] == "ann@example.com")
+    assert datetime.fromisoformat(row["from"]) <= moment < datetime.fromisoformat(row["to"])
+    assert row["sandboxes_started"] == 1
+    assert row["sandbox_seconds"] > 0
+    assert row["cpu_seconds"] == pytest.approx(row["sandbox_seconds"] / 4)
+    assert row["storage_byte_seconds"] == pytest.approx(row["sandbox_seconds"] * 2**30)
+    by_template = (await server.client.get("/usage", params={"by": "template", "step": "total"})).json()["usage"]
+    assert {row["group"] for row in by_template} == {"t", VOLUMES}
+    before = {"from": "2020-01-01T00:00:00", "to": "2020-01-02T00:00:00+00:00"}
+    found = (await server.client.get("/usage", params=before)).json()
+    assert found["usage"] == []
+    assert found["from"] == "2020-01-01T00:00:00+00:00"
+
+
+BAD = [
+    ({"step": "minute"}, ["query", "step"]),
+    ({"by": "colour"}, ["query", "by"]),
+    ({"from": "yesterday"}, ["query", "from"]),
+    ({"from": "2030-01-01", "to": "2029-01-01"}, ["query", "from"]),
+    ({"from": "2020-01-01", "step": "hour"}, ["query", "step"]),
+]
+
+
+@pytest.mark.parametrize(("parameters", "loc"), BAD)
+async def test_bad_questions(inside: Start, parameters: dict[str, str], loc: list[str]) -> None:
+    server = await inside()
+    answer = await server.client.get("/usage", params=parameters)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == loc

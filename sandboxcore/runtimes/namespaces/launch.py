@@ -57,7 +57,15 @@ _MAPPED, _MOUNTED = b"i", b"m"
 
 
 class LaunchError(Exception):
-    """The sandbox could not be set up; the message says which step failed."""
+    """The sandbox could not be set up; the message says which step failed.
+
+    ``errno`` is the kernel's reason where it was one, ``is_config`` whether the template is to blame.
+    """
+
+    def __init__(self, message: str, *, errno: int | None = None, is_config: bool = False) -> None:
+        super().__init__(message)
+        self.errno = errno
+        self.is_config = is_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ def launch(plan: Plan) -> Launched:
         # PID 1 closes its end when it has a copy of these mounts: then they may go from here.
         gate.recv(1)
     except (OSError, VolumeError) as error:
-        raise LaunchError(str(error)) from error
+        raise LaunchError(str(error), errno=getattr(error, "errno", None)) from error
     finally:
         gate.close()
     return Launched(ours, pid)
@@ -102,7 +110,7 @@ def wait_ready(launched: Launched) -> None:
     launched.channel.settimeout(START_TIMEOUT)
     error = _first_words(launched.channel)
     if error is not None:
-        raise LaunchError(error)
+        raise error
 
 
 def _mount_parts(plan: Plan, pid: int) -> None:
@@ -121,19 +129,26 @@ def _mount_parts(plan: Plan, pid: int) -> None:
         stage.enter_stage(plan)
 
 
-def _first_words(channel: socket.socket) -> str | None:
+def _first_words(channel: socket.socket) -> LaunchError | None:
     """None when PID 1 says that it is ready, else why it is not."""
     decoder = Decoder(MAX_FROM_INIT)
     try:
         messages = decoder.feed(*receive(channel))
     except TimeoutError:
-        return f"the first process was not ready within {START_TIMEOUT:.0f} s"
+        return LaunchError(f"the first process was not ready within {START_TIMEOUT:.0f} s")
     except OSError as error:
-        return str(error)
+        return LaunchError(str(error))
     if not messages:
-        return "the first process ended before it was ready"
+        return LaunchError("the first process ended before it was ready")
     message = messages[0][0]
-    return None if message.get("op") == "ready" else str(message.get("error"))
+    if message.get("op") == "ready":
+        return None
+    reason = message.get("errno")
+    return LaunchError(
+        str(message.get("error")),
+        errno=reason if isinstance(reason, int) else None,
+        is_config=message.get("config") is True,
+    )
 
 
 def _run_init(plan: Plan, channel: socket.socket, gate: socket.socket, doors: list[int]) -> NoReturn:
@@ -146,7 +161,8 @@ def _run_init(plan: Plan, channel: socket.socket, gate: socket.socket, doors: li
                 gate.close()
                 _become_init(plan, channel, oom_score)
     except OSError as error:
-        channel.sendall(encode({"op": "failed", "error": str(error)}))
+        is_config = isinstance(error, rootfs.MountPointError)
+        channel.sendall(encode({"op": "failed", "error": str(error), "errno": error.errno, "config": is_config}))
     finally:
         os._exit(1)
 

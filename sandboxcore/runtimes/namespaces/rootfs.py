@@ -33,6 +33,10 @@ _HIDDEN_FOLDERS = ("proc/acpi", "proc/asound", "proc/scsi", "proc/tty/driver", "
 _QUIET = MS_NOSUID | MS_NODEV | MS_NOEXEC
 
 
+class MountPointError(OSError):
+    """A volume's place in the image is a file; the template is to blame."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where the parts of the root are, in the mount namespace that PID 1 starts with."""
@@ -66,9 +70,19 @@ def enter(layout: Layout, *, hostname: str, memory_bytes: int) -> None:
     syscalls.pivot_into(root)
     # Only now: links of the image on the way to a mount point lead to nothing but the sandbox's own root.
     for path, volume in volumes:
-        Path(path).mkdir(mode=0o755, parents=True, exist_ok=True)
+        _make_mount_point(path)
         syscalls.attach_mount(volume, path)
         os.close(volume)
+
+
+def _make_mount_point(path: str) -> None:
+    try:
+        Path(path).mkdir(mode=0o755, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise MountPointError(
+            f"no volume can be mounted at {path}, because the image has a file there or on the way to it; "
+            "make a template that mounts it at a folder of its own, like /data"
+        ) from None
 
 
 def _mount_overlay(lower: str, layer: str, name: str, target: str | Path) -> None:

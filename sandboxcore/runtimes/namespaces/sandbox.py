@@ -258,5 +258,7 @@ def _name(pid: int) -> ProcessName:
 
 
 def _start_error(message: dict[str, Any]) -> PlanError:
+    if message.get("config") is True:
+        return PlanError(str(message.get("error")), kind="SandboxConfig")
     text = f"the sandbox could not be made: {message.get('error')}"
     return PlanError(text, kind="Unschedulable" if message.get("errno") in _FULL else "CrashLoop")

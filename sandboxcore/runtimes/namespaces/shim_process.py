@@ -71,7 +71,8 @@ def run(plan: Plan, host: socket.socket, host_pid: int, kept: list[int]) -> NoRe
                 runner.run(_serve(launched.channel, listener, plan.socket_uid, plan.spec.resources.pids))
                 code = 0
     except (OSError, launch.LaunchError) as error:
-        _tell(host, {"error": str(error), "errno": getattr(error, "errno", None)})
+        is_config = isinstance(error, launch.LaunchError) and error.is_config
+        _tell(host, {"error": str(error), "errno": error.errno, "config": is_config})
     finally:
         os._exit(code)
 

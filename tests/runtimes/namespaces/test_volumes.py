@@ -171,9 +171,13 @@ async def test_growing_keeps_what_it_holds(runtime: NamespacesRuntime, shared_ho
     await box.output("head -c 150M /dev/zero >/data/more")
 
 
-async def test_a_file_in_the_way(runtime: NamespacesRuntime, shared_host: Host, volume: str) -> None:
-    with pytest.raises(StartFailedError, match="hostname"):
-        await start(runtime, shared_host, (volume, "/etc/hostname"))
+@pytest.mark.parametrize("path", ["/etc/hostname", "/etc/passwd", "/etc/passwd/below"])
+async def test_a_file_in_the_way_is_the_templates_fault(
+    runtime: NamespacesRuntime, shared_host: Host, volume: str, path: str
+) -> None:
+    with pytest.raises(StartFailedError, match=f"mounted at {path}, because the image has a file there") as caught:
+        await start(runtime, shared_host, (volume, path))
+    assert caught.value.kind == "SandboxConfig"
     await runtime.delete_volume(volume)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from bench import bursts, console, reads, sandboxes
+from bench import bursts, console, reads, sandboxes, tunnels
 from sandboxcore import SandboxClient
 from tests.stack import Stack
 
@@ -25,6 +25,7 @@ def main() -> int:
         print(sandboxes.run_true(client).row(floor))
         print(console.keystroke_echo(stack, client).row(floor))
         print(sandboxes.stream(client, stack))
+        print("\n".join(tunnels.measure(client)))
         print(sandboxes.idle_memory(client, stack))
         print(reads.reads(stack, client))
         print(bursts.parallel_creates(stack))

@@ -14,6 +14,7 @@ import sandboxcore.client._sync._http
 import sandboxcore.client._sync._link
 from sandboxcore import AsyncSandboxClient, SandboxClient
 from tests.client.fake import FakeServer
+from tests.server.running import POSTGRES_URL, Sandboxd
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -39,6 +40,14 @@ def sync_client(server: FakeServer) -> Iterator[SandboxClient]:
     """A synchronous client of the fake server."""
     with SandboxClient(api_endpoint=server.endpoint, api_key="a-key") as client:
         yield client
+
+
+@pytest.fixture(scope="session", params=["sqlite", *(["postgresql"] if POSTGRES_URL else [])])
+def sandboxd(request: pytest.FixtureRequest) -> Iterator[Sandboxd]:
+    """A real server that every test of a run shares; each test makes a workspace of its own."""
+    real = Sandboxd(postgres=request.param == "postgresql").start()
+    yield real
+    real.close()
 
 
 @pytest.fixture

@@ -38,7 +38,6 @@ class PoolKeeper:
         self._running = 0
         """Warm starts that this process runs now."""
         self._last_served = ""
-        self._any_limited = False
         self._freed = False
         self._looked_at = ""
         """The warm sandbox whose health was looked at last."""
@@ -57,9 +56,8 @@ class PoolKeeper:
 
     def freed(self, _sandbox_id: str) -> None:
         """A sandbox has ended: what it held may be had by a pool that met a limit."""
-        if self._any_limited:
-            self._freed = True
-            self.kick_soon()
+        self._freed = True
+        self.kick_soon()
 
     async def keep(self, core: Core) -> None:
         """Look whenever kicked, and every ``LOOK_SECONDS``; runs until cancelled."""
@@ -81,7 +79,6 @@ class PoolKeeper:
             return
         freed, self._freed = self._freed, False
         states = await filling.unsettled(core.database, max_age=core.settings.pool_max_age)
-        self._any_limited = any(pool.limited for pool in states)
         for pool in states:
             await self._settle(core, pool)
         await self._fill(core, [pool for pool in states if pool.living < pool.replicas], was_freed=freed)

@@ -178,6 +178,11 @@ class Stack:
     def api_key(self) -> str:
         return self.credentials["api_key"]
 
+    @property
+    def admin_key(self) -> str:
+        keys: dict[str, str] = json.loads((self.state_dir / "console-key.json").read_text())
+        return keys["admin_key"]
+
     def until_api_answers(self) -> None:
         """Wait until sandboxd answers again, after it was killed."""
         url = self.api_endpoint.removesuffix("/v2/sandboxes") + "/healthz"

@@ -83,6 +83,7 @@ def world(stack: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxClient
     """A server with what the page speaks of, and a client of it; what an example makes is removed again."""
     monkeypatch.setenv("SANDBOX_ENDPOINT", stack.api_endpoint)
     monkeypatch.setenv("SANDBOX_API_KEY", stack.api_key)
+    monkeypatch.setenv("SANDBOX_ADMIN_KEY", stack.admin_key)
     monkeypatch.setattr(Sandbox, "run", with_tools(Sandbox.run))
     monkeypatch.setattr(AsyncSandbox, "run", with_tools(AsyncSandbox.run))
     monkeypatch.setattr(SandboxClient, "create_sandbox", prepared(SandboxClient.create_sandbox))

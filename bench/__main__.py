@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from bench import bursts, console, reads, sandboxes, tunnels
+from bench import bursts, console, pools, reads, sandboxes, services, tunnels
 from sandboxcore import SandboxClient
 from tests.stack import Stack
 
@@ -26,9 +26,11 @@ def main() -> int:
         print(console.keystroke_echo(stack, client).row(floor))
         print(sandboxes.stream(client, stack))
         print("\n".join(tunnels.measure(client)))
+        print("\n".join(services.measure(client)))
         print(sandboxes.idle_memory(client, stack))
         print(reads.reads(stack, client))
         print(bursts.parallel_creates(stack))
+        print("\n".join(pools.measure(stack, floor)))
     return 0
 
 

@@ -71,10 +71,20 @@ class Api:
         time.sleep(SETTLE_SECONDS)
 
 
-def warm_and_cold(stack: Stack, count: int = 60) -> tuple[Series, Series, Series, Series]:
-    """One create at a time, warm and cold in turn: both claims alone, then both to the first output."""
+def measure(stack: Stack, floor: Series) -> list[str]:
+    """The rows of all that this module measures, and how warm compares with cold."""
     api = Api(stack)
     api.prepare()
+    alone = warm_and_cold(api)
+    rows = [series.row(floor) for series in (*alone, *burst(api))]
+    warm, cold = alone[2].median, alone[3].median
+    told = api.call("GET", f"/pools/{POOL}").json()["stats"]
+    api.call("DELETE", f"/pools/{POOL}")
+    return [*rows, f"warm is {cold / warm:.1f} times as fast as cold; the pool's own statistics: {told}"]
+
+
+def warm_and_cold(api: Api, count: int = 60) -> tuple[Series, Series, Series, Series]:
+    """One create at a time, warm and cold in turn: both creates alone, then both to the end of a first command."""
     claim, cold_create = Series("create a sandbox, warm (claim)"), Series("create a sandbox, cold")
     warm, cold = Series('create -> end of "true", warm'), Series('create -> end of "true", cold')
     api.drop(api.use(WARM, Series("first")))
@@ -88,9 +98,8 @@ def warm_and_cold(stack: Stack, count: int = 60) -> tuple[Series, Series, Series
     return claim, cold_create, warm, cold
 
 
-def burst(stack: Stack, rounds: int = 3) -> tuple[Series, Series, Series]:
+def burst(api: Api, rounds: int = 3) -> tuple[Series, Series, Series]:
     """``BURST`` creates at once on a pool of ``REPLICAS``: hits, misses, and the same burst without a pool."""
-    api = Api(stack)
     name = f"burst of {BURST} on a pool of {REPLICAS}"
     hits, misses = Series(f"{name}: hits"), Series(f"{name}: misses")
     cold = Series(f"burst of {BURST} without a pool")

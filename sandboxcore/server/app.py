@@ -16,6 +16,7 @@ from sandboxcore.server.api import (
     failures,
     pools,
     service_urls,
+    snapshots,
     status,
     templates,
     usage,
@@ -60,6 +61,7 @@ def create_app(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
         app.include_router(router, prefix=PREFIX)
     app.include_router(usage.router, prefix=PREFIX)
     app.include_router(service_urls.router, prefix=PREFIX)
+    app.include_router(snapshots.router, prefix=PREFIX)
     app.include_router(status.router)
     app.include_router(admin_router)
     mount_docs(app)

@@ -10,6 +10,7 @@ from sandboxcore.server.api.common import Reader, Runner, answer, base_url, erro
 from sandboxcore.server.api.creating import create_and_wait
 from sandboxcore.server.api.listing import asked_page, described
 from sandboxcore.server.api.schemas import BoxesOut, BoxIn, BoxOut, BoxPatch, StatusOut
+from sandboxcore.server.api.snapshots import refuse_foreign
 from sandboxcore.server.services import sandboxes
 from sandboxcore.server.services.lifetimes import lifetime_rules
 from sandboxcore.server.services.limits import check_name
@@ -44,6 +45,7 @@ async def create_box(
     second one.
     """
     core = get_core(request)
+    refuse_foreign(body.model_extra)
     sandbox = await create_and_wait(core, actor, body, idempotency_key, request.receive)
     return _show(core, request, sandbox, 201)
 

@@ -128,6 +128,9 @@ class RenameIn(Body):
 class BoxIn(Body):
     """A sandbox to make."""
 
+    # What is not known is kept, so that what must not be ignored can be refused.
+    model_config = ConfigDict(extra="allow")
+
     template_name: Annotated[str, Field(max_length=100)]
     name: Name | None = None
     wait_for_ready: bool = True

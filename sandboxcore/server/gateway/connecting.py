@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DIAL_SECONDS = 15.0
 LINGER_SECONDS = 1.0
-PIECE = 64 * 1024
+PIECE = 256 * 1024
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -40,6 +41,12 @@ def test_it_works(own_stack: Stack) -> None:
     assert stat.S_IMODE(mode) == 0o600
     assert set(own_stack.credentials) == {"console_url", "username", "password", "api_endpoint", "api_key"}
     assert own_stack.api_endpoint.endswith("/v2/sandboxes")
+    console_key_file = own_stack.state_dir / "console-key.json"
+    assert stat.S_IMODE(console_key_file.stat().st_mode) == 0o600
+    headers = {"X-Api-Key": json.loads(console_key_file.read_text())["admin_key"]}
+    admin_api = own_stack.api_endpoint.removesuffix("/v2/sandboxes") + "/v2/admin"
+    [workspace] = httpx.get(f"{admin_api}/overview", headers=headers).json()["workspaces"]
+    assert (workspace["name"], workspace["keys"]) == ("default", 2)
     assert httpx.get(f"{own_stack.console_url}/healthz").status_code == 200
     if os.geteuid() == 0:
         for service in ("sandboxd", "console"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import pytest_asyncio
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.server.conftest import client_of
@@ -187,6 +188,13 @@ async def test_an_upload_is_refused_at_once_and_leaves_no_file(guest: Guest, api
         assert b" 401 " in await answer
     await until_output(api, guest.url, "find . -type f -size +900k | wc -l", "0")
     writer.close()
+
+
+async def test_a_tunnel_closes_at_once(guest: Guest) -> None:
+    url = guest.url.replace("http", "ws", 1) + "/tunnel"
+    async with connect(url, additional_headers={"X-Api-Key": guest.key_text}) as socket:
+        await guest.revoke()
+        await closed_within(Live(socket), AT_ONCE)
 
 
 async def test_the_event_stream_says_why_it_ends(guest: Guest) -> None:

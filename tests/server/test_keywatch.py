@@ -64,6 +64,16 @@ async def test_a_key_revoked_here_ends_its_streams_before_the_call_returns(insid
         assert not other.done()
 
 
+@pytest.mark.usefixtures("slow")
+async def test_whoever_was_let_in_just_before_opens_nothing_more(inside: Start) -> None:
+    server = await inside()
+    text = (await keys.create_key(server.core.database, workspace="default", name="k", actor="test")).text
+    caller = await server.core.keys.identify(text)
+    server.core.key_watch.ended([caller.key_id])
+    with server.core.streams.held(caller, "it", "it", 1) as farewell:
+        assert farewell.result() is KEY_ENDED
+
+
 async def test_a_key_revoked_elsewhere_ends_its_streams_with_the_next_look(inside: Start) -> None:
     server = await inside()
     with ExitStack() as stack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class Farewell:
 
 EXPIRES_SOON = 2.0
 """Seconds of life left to a key below which whoever watches keys is told of it at once."""
+ENDED_SECONDS = 5.0
+"""How long a key that has ended is kept in mind: a request that was let in just before opens nothing more."""
 RESTARTING = Farewell(1001, "the server is restarting; the command goes on")
 KEY_ENDED = Farewell(1008, "the API key was revoked or has expired; the command goes on")
 
@@ -40,6 +43,8 @@ class Streams:
         self._open: Counter[str] = Counter()
         self._farewells: dict[asyncio.Future[Farewell], str] = {}
         """With the identifier of the key that opened it."""
+        self._ended: dict[str, float] = {}
+        """Keys that have just ended, and until when to keep them in mind, on the monotonic clock."""
         self._draining = False
         self._none_open = asyncio.Event()
         self._none_open.set()
@@ -64,6 +69,8 @@ class Streams:
         farewell: asyncio.Future[Farewell] = asyncio.get_running_loop().create_future()
         if self._draining:
             farewell.set_result(RESTARTING)
+        elif caller.key_id in self._ended:
+            farewell.set_result(KEY_ENDED)
         self._open[thing_id] += 1
         self._farewells[farewell] = caller.key_id
         self._none_open.clear()
@@ -85,7 +92,10 @@ class Streams:
         return set(self._farewells.values())
 
     def end_of(self, keys: Collection[str]) -> None:
-        """End every stream of these keys."""
+        """End every stream of these keys, which never live again."""
+        moment = time.monotonic()
+        lately = {key_id: until for key_id, until in self._ended.items() if until > moment}
+        self._ended = lately | dict.fromkeys(keys, moment + ENDED_SECONDS)
         self._end([farewell for farewell, key_id in self._farewells.items() if key_id in keys], KEY_ENDED)
 
     async def drain(self, seconds: float) -> None:

@@ -66,6 +66,11 @@ async def test_every_route_is_described_with_its_errors(
         "DELETE /pools/{name}": {"204", "404"},
         "GET /limits": {"200"},
         "GET /usage": {"200", "422"},
+        "GET /events": {"200", "422"},
+        "GET /events/stream": {"200", "422", "429"},
+        "GET /boxes/{name}/events": {"200", "404", "422"},
+        "GET /history": {"200", "422"},
+        "GET /history/{sandbox_id}": {"200", "404"},
         "GET /capabilities": {"200"},
     }
     for name, statuses in expected.items():

@@ -83,6 +83,22 @@ async def test_it_resumes_at_every_point(api: httpx.AsyncClient, sandboxd: Sandb
         assert [message.number for message in first + rest] == list(range(start + 1, start + 13))
 
 
+async def test_it_resumes_wherever_the_bytes_were_cut(inside: Start) -> None:
+    app = await inside()
+    await make_templates(app.client, 6)
+    whole = await Driver.open(app, after=0)
+    count = len(await whole.until(lambda found: len(found) >= 8))
+    await whole.leave()
+    raw = b"".join(whole.taken)
+    for cut in range(0, len(raw), 97):
+        parser = Parser()
+        before = parser.feed(raw[:cut])
+        resumed = await Driver.open(app, after=int(parser.last_id or 0))
+        rest = await resumed.until(lambda found: (bool(found) and found[-1].number == count) or len(before) == count)  # noqa: B023
+        await resumed.leave()
+        assert [message.number for message in before + rest] == list(range(1, count + 1))
+
+
 async def test_one_page_follows_another(
     api: httpx.AsyncClient, sandboxd: Sandboxd, clients: Clients, inside: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sandboxcore.runtimes.base import StartFailedError, VolumeError
 from sandboxcore.server.reconcile import reconcile
+from sandboxcore.server.services import timeline
 from sandboxcore.server.services.events import Subject, record
 from tests.server.conftest import unique
 from tests.server.test_creating import with_template
@@ -234,6 +235,40 @@ async def test_what_cannot_be_asked(api: httpx.AsyncClient, query: str) -> None:
     answer = await api.get(f"/events?{query}")
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"][-1] == query.partition("=")[0]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_a_rare_type_is_looked_for_in_bounded_steps(
+    inside: Start, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setattr(timeline, "MOST_LOOKED_AT", 3)
+    app = await inside()
+    first = await app.client.post("/templates", json={"name": "t-first", "image": "host"})
+    for number in range(9):
+        await app.client.patch("/templates/t-first", json={"name": f"t-{number}"})
+        await app.client.patch(f"/templates/t-{number}", json={"name": "t-first"})
+    await app.client.delete("/templates/t-first")
+    found: list[str] = []
+    pages = 0
+    params: dict[str, Any] = {"type": ["template.created", "template.deleted"], "order": order, "limit": 1}
+    while pages == 0 or params["after"] is not None:
+        page = (await app.client.get("/events", params=params)).json()
+        found += [event["type"] for event in page["events"]]
+        params["after"] = page["next_after"]
+        pages += 1
+    expected = ["template.created", "template.deleted"]
+    assert found == (expected if order == "asc" else expected[::-1])
+    assert pages >= 20 / 3
+    by_identifier = await app.client.get("/events", params={"subject": first.json()["id"], "type": "template.deleted"})
+    assert (len(by_identifier.json()["events"]), by_identifier.json()["next_after"]) == (1, None)
+
+
+async def test_long_words_are_cut(inside: Start) -> None:
+    app = await with_template(inside)
+    app.runtime.create_error = StartFailedError("x" * 100_000, kind="ImagePull")
+    box = (await app.client.post("/boxes", json={"template_name": "t", "wait_for_ready": False})).json()
+    await eventually_types(app.client, box["id"], "sandbox.failed")
+    assert (await events_of(app.client, subject=box["id"]))[-1]["data"]["message"] == "x" * 2000
 
 
 async def test_an_unknown_type_is_refused(inside: Start) -> None:

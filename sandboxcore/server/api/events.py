@@ -10,7 +10,7 @@ from sandboxcore.server.api.common import Reader, answer, errors, get_core
 from sandboxcore.server.api.event_schemas import EventPageOut, EventsOut, HistoryOut, PastBoxOut
 from sandboxcore.server.api.event_stream import EventStream
 from sandboxcore.server.api.listing import asked_page, described
-from sandboxcore.server.errors import InvalidError
+from sandboxcore.server.errors import InvalidError, NotFoundError
 from sandboxcore.server.services import timeline
 from sandboxcore.server.services.cursors import Selection
 from sandboxcore.server.services.event_types import EVENT_TYPES
@@ -19,7 +19,9 @@ from sandboxcore.server.services.listing import PageQuery, page
 from sandboxcore.server.services.timeline import Chosen
 
 if TYPE_CHECKING:
+    from sandboxcore.server.auth import Caller
     from sandboxcore.server.core import Core
+    from sandboxcore.server.services.timeline import Kept
 
 router = APIRouter(tags=["events"])
 MOST_EVENTS = 1000
@@ -53,9 +55,9 @@ async def list_events(
             raise InvalidError(("query", "type"), f"there is no event type '{word[:80]}'")
     chosen = Chosen(after, order == "desc", subject, tuple(types))
     core = get_core(request)
-    kept = await timeline.kept(core.database, caller.workspace_id)
-    numbers = {"oldest": kept.oldest, "newest": kept.newest} if kept else {"oldest": 1, "newest": 0}
-    return answer({**await _events(core, caller.workspace_id, chosen, limit), **numbers})
+    known = await _known(core, caller)
+    events = await _events(core, caller, chosen, limit, known)
+    return answer({**events, "oldest": known.oldest, "newest": known.newest})
 
 
 @router.get("/events/stream", response_class=Response, responses={**errors(422, 429), **_STREAM})
@@ -81,7 +83,7 @@ async def list_box_events(
     core = get_core(request)
     found = await find_past(core.database, caller=caller, name=name)
     chosen = Chosen(after, subject=found["id"])
-    return answer(await _events(core, caller.workspace_id, chosen, limit))
+    return answer(await _events(core, caller, chosen, limit, await _known(core, caller)))
 
 
 @router.get("/history", response_model=HistoryOut, responses=errors(422), openapi_extra=described(HISTORY))
@@ -97,16 +99,21 @@ async def get_history(request: Request, caller: Reader, sandbox_id: str) -> Resp
     """A sandbox by identifier, living or ended, with what happened to it."""
     core = get_core(request)
     found = await find_past(core.database, caller=caller, name=sandbox_id)
-    events = await _events(core, caller.workspace_id, Chosen(subject=found["id"]), MOST_EVENTS)
+    events = await _events(core, caller, Chosen(subject=found["id"]), MOST_EVENTS, await _known(core, caller))
     return answer({**found, **events})
 
 
-async def _events(core: Core, workspace_id: str, chosen: Chosen, limit: int) -> dict[str, Any]:
-    """A page of events, and the number to go on after where there are more."""
-    rows = await timeline.read(core.database, workspace_id, chosen, limit + 1)
-    shown = rows[:limit]
-    more = shown[-1].number if len(rows) > limit else None
-    return {"events": [timeline.event_view(row) for row in shown], "next_after": more}
+async def _known(core: Core, caller: Caller) -> Kept:
+    """Which events there are. Raises ``NotFoundError`` where the workspace has just gone."""
+    known = await timeline.kept(core.database, caller.workspace_id)
+    if known is None:
+        raise NotFoundError("workspace", caller.workspace_id)
+    return known
+
+
+async def _events(core: Core, caller: Caller, chosen: Chosen, limit: int, known: Kept) -> dict[str, Any]:
+    part = await timeline.read(core.database, caller.workspace_id, chosen, limit, known)
+    return {"events": [timeline.event_view(row) for row in part.events], "next_after": part.next_after}
 
 
 def _number(text: str) -> int:

@@ -286,17 +286,14 @@ class EndedSandbox(Base):
     ended_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[float] = mapped_column(Double)
     ready_at: Mapped[float | None] = mapped_column(Double)
-    ended_at: Mapped[float] = mapped_column(Double, index=True)
+    ended_at: Mapped[float] = mapped_column(Double)
 
 
 class Event(Base):
     """One change of state in a workspace; its number is the position in that workspace's order of commits."""
 
     __tablename__ = "events"
-    __table_args__ = (
-        Index("ix_events_workspace_id_subject_id_number", "workspace_id", "subject_id", "number"),
-        Index("ix_events_at", "at"),
-    )
+    __table_args__ = (Index("ix_events_workspace_id_subject_id_number", "workspace_id", "subject_id", "number"),)
 
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

@@ -34,6 +34,8 @@ _NEXT_NUMBER = (
     .values(event_count=_WORKSPACES.c.event_count + bindparam("more"))
     .returning(_WORKSPACES.c.event_count)
 )
+MOST_TEXT = 2000
+"""Characters of a text in ``data``: what a runtime says may be long, and a stream holds a page of events in memory."""
 _INSERT = insert(Base.metadata.tables["events"])
 
 
@@ -97,8 +99,12 @@ def _row(subject: Recordable | Subject, what: str, data: Mapping[str, Any], acto
         "subject_kind": about.kind,
         "subject_id": about.id,
         "subject_name": about.name,
-        "data": orjson.dumps(dict(data)).decode(),
+        "data": orjson.dumps({key: _bounded(value) for key, value in data.items()}).decode(),
     }
+
+
+def _bounded(value: object) -> object:
+    return value[:MOST_TEXT] if isinstance(value, str) else value
 
 
 async def last_name(session: AsyncSession, subject: Subject) -> str:

@@ -9,7 +9,7 @@ import asyncio
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, or_, select
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import EndedSandbox, Event, Workspace
@@ -70,8 +70,9 @@ async def _forget_events(database: Database, workspace_id: str, horizon: float, 
 
 async def _forget_ended(database: Database, workspace_id: str, horizon: float) -> None:
     """Forget the sandboxes that ended before the oldest event that is kept."""
-    row = await database.fetch_one(select(func.min(Event.at)).where(Event.workspace_id == workspace_id), {})
-    kept_since = max(horizon, row[0]) if row is not None and row[0] is not None else horizon
+    oldest = select(Event.at).where(Event.workspace_id == workspace_id).order_by(Event.number).limit(1)
+    row = await database.fetch_one(oldest, {})
+    kept_since = horizon if row is None else max(horizon, row.at)
     some = select(EndedSandbox.id).where(EndedSandbox.workspace_id == workspace_id, EndedSandbox.ended_at < kept_since)
     for _ in range(MOST_BATCHES):
         ended = [found.id for found in await database.fetch_all(some.limit(BATCH), {})]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sandboxcore.server.db.engine import Database
 
+MOST_LOOKED_AT = 20_000
+"""Events that one request looks at to find those of a type or a name: SQLite reads on the event loop."""
 _NEWEST = select(Workspace.event_count).where(Workspace.id == bindparam("workspace_id"))
 _OLDEST = select(func.min(Event.number)).where(Event.workspace_id == bindparam("workspace_id"))
 _EVENTS = select(Event.__table__).where(Event.workspace_id == bindparam("workspace_id"))
@@ -51,6 +53,20 @@ class Chosen:
     types: tuple[str, ...] = ()
     """Whole types like ``sandbox.ready``, or kinds of subjects like ``sandbox``."""
 
+    @property
+    def is_scanned(self) -> bool:
+        """Whether no index leads to the chosen events."""
+        by_identifier = self.subject is not None and is_id(self.subject)
+        return not by_identifier and bool(self.types or self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Events, and the number to go on after, in the same direction; None where there are no more."""
+
+    events: Sequence[Row[Any]]
+    next_after: int | None
+
 
 async def kept(database: Database, workspace_id: str) -> Kept | None:
     """Which events of a workspace there are; None where there is no such workspace."""
@@ -72,17 +88,44 @@ async def read_after(database: Database, workspace_id: str, position: int, limit
     return [] if newest is not None and newest[0] == position else None
 
 
-async def read(database: Database, workspace_id: str, chosen: Chosen, limit: int) -> Sequence[Row[Any]]:
-    """At most ``limit`` of the chosen events, in the wanted direction."""
-    query = _EVENTS.order_by(Event.number.desc() if chosen.newest_first else Event.number).limit(limit)
-    if chosen.after is not None:
-        query = query.where(Event.number < chosen.after if chosen.newest_first else Event.number > chosen.after)
+async def read(database: Database, workspace_id: str, chosen: Chosen, limit: int, known: Kept) -> Part:
+    """At most ``limit`` of the chosen events, in the wanted direction.
+
+    What no index leads to is looked for among ``MOST_LOOKED_AT`` events: then there may be fewer, even none, and still
+    a way on.
+    """
+    query = _EVENTS.order_by(Event.number.desc() if chosen.newest_first else Event.number).limit(limit + 1)
+    first, last = _span(chosen, known)
+    if chosen.is_scanned:
+        first, last = _cut(chosen, first, last)
+    query = query.where(Event.number.between(first, last))
     if chosen.subject is not None:
         column = Event.subject_id if is_id(chosen.subject) else Event.subject_name
         query = query.where(column == chosen.subject)
     if chosen.types:
         query = query.where(or_(Event.type.in_(chosen.types), Event.subject_kind.in_(chosen.types)))
-    return await database.fetch_all(query, {"workspace_id": workspace_id})
+    rows = await database.fetch_all(query, {"workspace_id": workspace_id})
+    if len(rows) > limit:
+        return Part(rows[:limit], rows[limit - 1].number)
+    if chosen.newest_first:
+        return Part(rows, first if first > known.oldest else None)
+    return Part(rows, last if last < known.newest else None)
+
+
+def _span(chosen: Chosen, known: Kept) -> tuple[int, int]:
+    """The first and the last number that may be shown."""
+    if chosen.after is None:
+        return known.oldest, known.newest
+    if chosen.newest_first:
+        return known.oldest, min(chosen.after - 1, known.newest)
+    return max(chosen.after + 1, known.oldest), known.newest
+
+
+def _cut(chosen: Chosen, first: int, last: int) -> tuple[int, int]:
+    """As much of it as may be looked at in one go, from the end at which reading begins."""
+    if chosen.newest_first:
+        return max(first, last - MOST_LOOKED_AT + 1), last
+    return first, min(last, first + MOST_LOOKED_AT - 1)
 
 
 def event_view(event: Row[Any]) -> dict[str, Any]:

@@ -93,12 +93,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ended_sandboxes")),
     )
     op.create_index(
-        op.f("ix_ended_sandboxes_ended_at"),
-        "ended_sandboxes",
-        ["ended_at"],
-        unique=False,
-    )
-    op.create_index(
         "ix_ended_sandboxes_workspace_id_ended_at", "ended_sandboxes", ["workspace_id", "ended_at"], unique=False
     )
     op.create_table(
@@ -116,12 +110,6 @@ def upgrade() -> None:
             ["workspace_id"], ["workspaces.id"], name=op.f("fk_events_workspace_id_workspaces"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("workspace_id", "number", name=op.f("pk_events")),
-    )
-    op.create_index(
-        "ix_events_at",
-        "events",
-        ["at"],
-        unique=False,
     )
     op.create_index(
         "ix_events_workspace_id_subject_id_number", "events", ["workspace_id", "subject_id", "number"], unique=False
@@ -306,10 +294,8 @@ def downgrade() -> None:
     op.drop_index("ix_pool_claims_pool_id_at", table_name="pool_claims")
     op.drop_table("pool_claims")
     op.drop_index("ix_events_workspace_id_subject_id_number", table_name="events")
-    op.drop_index("ix_events_at", table_name="events")
     op.drop_table("events")
     op.drop_index("ix_ended_sandboxes_workspace_id_ended_at", table_name="ended_sandboxes")
-    op.drop_index(op.f("ix_ended_sandboxes_ended_at"), table_name="ended_sandboxes")
     op.drop_table("ended_sandboxes")
     op.drop_index("ix_allocations_workspace_id_ended_at", table_name="allocations")
     op.drop_index(op.f("ix_allocations_ended_at"), table_name="allocations")

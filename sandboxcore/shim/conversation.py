@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sandboxcore.shim.limits import Limits
     from sandboxcore.shim.link import Link
 
-PIECE = 256 * 1024
+PIECE = 64 * 1024
+"""Bytes of one direction that are held at most: there may be hundreds of connections."""
 _LOOK_SECONDS = 1.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -52,6 +53,7 @@ class Conversation:
 
     def __init__(self, link: Link, program: socket.socket, limits: Limits) -> None:
         self._link = link
+        link.piece = PIECE
         self._program = program
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -68,7 +70,7 @@ class Conversation:
             down.cancel()
             await asyncio.gather(up, down, return_exceptions=True)
             self._close_program(reset=not in_order)
-        if down.result() is not _Down.LEFT:
+        if not down.cancelled() and down.result() is not _Down.LEFT:
             await self._link.farewell(self._limits.farewell_seconds)
 
     async def _until_over(self, up: asyncio.Task[_Up], down: asyncio.Task[_Down]) -> bool:

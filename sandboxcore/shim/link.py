@@ -30,12 +30,14 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._reader = FrameReader()
         self._frames: deque[tuple[Kind, bytes]] = deque()
+        self.piece = PIECE
+        """Bytes that are received at once."""
 
     async def receive(self) -> tuple[Kind, bytes] | None:
         """The next frame, or None when the peer has gone. Raises ``FrameError``."""
         while not self._frames:
             try:
-                data = await self._loop.sock_recv(self._socket, PIECE)
+                data = await self._loop.sock_recv(self._socket, self.piece)
             except (ConnectionResetError, BrokenPipeError):
                 return None
             if not data:

@@ -71,7 +71,7 @@ def serve(peer):
 listener = socket.create_server(("127.0.0.1" if family == socket.AF_INET else "::1", 0), family=family,
                                 backlog=0 if what == "never" else 512)
 print(listener.getsockname()[1], flush=True)
-if what == "never":
+if what in ("never", "queue"):
     threading.Event().wait()
 while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
@@ -269,18 +269,26 @@ async def test_a_broken_caller(shim: Path, start: Start) -> None:
 
 async def test_many_at_once(start: Start) -> None:
     program = await start("echo")
-    callers = await asyncio.gather(*[program.dial() for _ in range(256)])
-    await asyncio.gather(*[caller.reached() for caller in callers])
-    assert (await (await program.dial()).answer())["error_type"] == "DialFailed"
 
-    async def echo(number: int, caller: Caller) -> None:
+    async def echo(number: int) -> None:
+        caller = await (await program.dial()).reached()
         word = f"word {number}".encode()
         caller.type(word)
         caller.send("end")
         assert await caller.data() == (word, {"type": "end"})
         caller.close()
 
-    await asyncio.gather(*[echo(number, caller) for number, caller in enumerate(callers)])
+    await asyncio.gather(*[echo(number) for number in range(150)])
+
+
+async def test_more_than_there_may_be(start: Start) -> None:
+    program = await start("queue")
+    callers = await asyncio.gather(*[program.dial() for _ in range(256)])
+    await asyncio.gather(*[caller.reached() for caller in callers])
+    refused = await program.dial()
+    assert (await refused.answer())["error_type"] == "DialFailed"
+    refused.drop()
+    callers[0].drop()
     async with asyncio.timeout(20):
         while (await (again := await program.dial()).answer())["type"] != "dialed":
             again.drop()

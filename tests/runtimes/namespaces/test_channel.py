@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from sandboxcore.runtimes.namespaces import channel
 from sandboxcore.runtimes.namespaces.channel import BlockingChannel, ChannelError, Decoder, encode
 from sandboxcore.runtimes.namespaces.reports import KILLED, Report
+from sandboxcore.runtimes.namespaces.spawner import _tcp_socket
+from sandboxcore.shim.spawner import SpawnError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,3 +154,16 @@ def test_an_endless_line_ends_the_report() -> None:
     report = Report()
     report.feed(b"x" * 10_000)
     assert report.ended
+
+
+def test_what_is_no_connection() -> None:
+    read, write = os.pipe()
+    os.close(write)
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM).detach()
+    local = socket.socket(socket.AF_UNIX).detach()
+    for received in ([], [read], [datagrams], [local]):
+        with pytest.raises(SpawnError, match="gave no"):
+            _tcp_socket(received)
+        for descriptor in received:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(descriptor)

@@ -211,8 +211,10 @@ class ProcessRuntime:
             raise SandboxGoneError(f"sandbox {sandbox_id} is not running")
         processes = snapshot()
         inside = [processes[child] for child in descendants({pid}, processes)]
+        # What a command used that has ended is its parent's to tell: the shim's, at last.
+        ended = sum(process.ended_cpu_seconds for process in (*inside, *filter(None, [processes.get(pid)])))
         return Usage(
-            cpu_seconds=sum(process.cpu_seconds for process in inside),
+            cpu_seconds=sum(process.cpu_seconds for process in inside) + ended,
             memory_bytes=sum(process.memory_bytes for process in inside),
             pids=len(inside),
             storage_bytes=_size(place / "home"),

@@ -30,6 +30,8 @@ class ProcessInfo:
     is_zombie: bool
     cpu_seconds: float
     memory_bytes: int
+    ended_cpu_seconds: float = 0.0
+    """Of those below it that have ended, as far as they were waited for."""
 
 
 def snapshot() -> dict[int, ProcessInfo]:
@@ -100,6 +102,7 @@ def _read_proc() -> list[ProcessInfo]:
                 is_zombie=fields[0] in {"Z", "X"},
                 cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICK,
                 memory_bytes=int(fields[21]) * _PAGE,
+                ended_cpu_seconds=(int(fields[13]) + int(fields[14])) / _TICK,
             )
         )
     return found

@@ -276,3 +276,26 @@ async def test_bounds_of_size_and_time(own_sandboxd: Callable[..., Sandboxd]) ->
             large = await client.post("/", content=b"x" * 5000, headers={"Host": found.host, **found.by_token})
     assert (slow.status_code, slow.json()["detail"]["error"]) == (504, "TooSlow")
     assert (large.status_code, large.json()["detail"]["error"]) == (413, "TooLarge")
+
+
+async def test_an_answer_ends_with_the_token(service: Open) -> None:
+    async def endless(_reader: Reader, writer: Writer) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nfirst")
+        await writer.drain()
+        await _reader.readexactly(1)  # raises when the connection is lost
+
+    async with program(endless) as inner:
+        found = await service(inner, seconds=2)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await found.get()
+        await asyncio.wait_for(inner.lost.wait(), 10)
+
+
+async def test_a_request_without_an_answer_ends_with_the_token(service: Open) -> None:
+    async def silent(reader: Reader, _writer: Writer) -> None:
+        await reader.readexactly(1)
+
+    async with program(silent) as inner:
+        found = await service(inner, seconds=2)
+        answer = await found.get()
+    assert (answer.status_code, answer.json()["detail"]["error"]) == (503, "Ended")

@@ -15,7 +15,7 @@ from sandboxcore.server.config import Settings
 from sandboxcore.server.services import keys
 from tests.server.fakes import FakeRuntime
 from tests.server.live import Commands
-from tests.server.running import POSTGRES_URL, Sandboxd
+from tests.server.running import POSTGRES_URL, Sandboxd, drop_postgres_database, new_postgres_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -109,6 +109,17 @@ class Inside:
         self.runtime = runtime
         self.client = client
         self.app = app
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An address for servers to share; empty for SQLite in the folder that they share anyway."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    address = new_postgres_database()
+    yield address
+    drop_postgres_database(address)
 
 
 @pytest_asyncio.fixture

@@ -15,13 +15,12 @@ from sandboxcore.runtimes.base import StartFailedError
 from sandboxcore.server.db.models import Pool, Sandbox
 from sandboxcore.server.reconcile import reconcile
 from sandboxcore.server.services import filling, leases
-from tests.server.conftest import DATABASES
 from tests.server.fakes import FakeRuntime
-from tests.server.running import POSTGRES_URL, drop_postgres_database, new_postgres_database, until
+from tests.server.running import POSTGRES_URL, until
 from tests.server.test_creating import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from tests.server.conftest import Inside
     from tests.server.running import Sandboxd
@@ -29,17 +28,6 @@ if TYPE_CHECKING:
     Start = Callable[..., Awaitable[Inside]]
 
 POOL = {"name": "p", "template_name": "t", "replicas": 3, "wait_for_ready": False}
-
-
-@pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An address for servers to share; empty for SQLite in the folder that they share anyway."""
-    if request.param == "sqlite":
-        yield ""
-        return
-    address = new_postgres_database()
-    yield address
-    drop_postgres_database(address)
 
 
 @pytest.fixture

@@ -172,6 +172,8 @@ class _Session:
         """The client's messages, until it closes with code and reason; None when it vanished."""
         while (message := await self._receive())["type"] == "websocket.receive":
             text = message.get("text")
+            if self._protocol.state is not State.OPEN:
+                continue  # the program has said goodbye, and the client is about to hear it
             if text is not None:
                 self._protocol.send_text(text.encode())
             else:

@@ -299,3 +299,18 @@ async def test_a_request_without_an_answer_ends_with_the_token(service: Open) ->
         found = await service(inner, seconds=2)
         answer = await found.get()
     assert (answer.status_code, answer.json()["detail"]["error"]) == (503, "Ended")
+
+
+async def test_bytes_that_pass_are_activity_and_asking_for_an_address_is_none(
+    service: Open, api: httpx.AsyncClient, box: dict[str, Any]
+) -> None:
+    async def last() -> str:
+        found: str = (await api.get(f"/boxes/{box['name']}")).json()["last_activity_at"]
+        return found
+
+    async with program() as inner:
+        before = await last()
+        found = await service(inner)
+        assert await last() == before
+        await found.get()
+        assert await last() > before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from sandboxcore.server.clock import iso
 from sandboxcore.server.db.models import EndedSandbox
@@ -28,7 +28,7 @@ _BY_ID = select(EndedSandbox.__table__).where(
 HISTORY = Listing(
     name="history",
     rows=select(EndedSandbox.__table__),
-    counted=select(func.count(EndedSandbox.id)),
+    counted=select(EndedSandbox.id),
     owner=EndedSandbox.workspace_id,
     identity=Sort(EndedSandbox.id, "id"),
     default_sort="-ended_at",

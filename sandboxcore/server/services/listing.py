@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import BigInteger, Double, String, and_, literal, or_
+from sqlalchemy import BigInteger, Double, String, and_, func, literal, or_, select
 
 from sandboxcore.server.errors import InvalidError
 from sandboxcore.server.services.cursors import Cursor
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_OFFSET = 1_000_000
+MAX_TOTAL = 100_000
+"""Up to here rows are counted: that takes 25 ms, in which SQLite does nothing else."""
 _PYTHON = {"text": (str,), "number": (int, float), "integer": (int,)}
 _SQL: dict[str, TypeEngine[Any]] = {"text": String(), "number": Double(), "integer": BigInteger()}
 
@@ -66,7 +68,7 @@ class Listing:
     rows: Select[Any]
     """Every row that may be shown, in any workspace, without an order."""
     counted: Select[Any] | None
-    """The same rows as one number; None where counting would cost too much."""
+    """The same rows as their identifiers alone; None where they are not to be counted."""
     owner: SQLColumnExpression[Any] | None
     """The column of the workspace; None for a list that belongs to none."""
     identity: Sort
@@ -101,7 +103,10 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, how many there are in all (None where nobody counted), and the way to the next page."""
+    """Rows, how many there are in all, and the way to the next page.
+
+    ``total`` is None where nobody counted, and for more than ``MAX_TOTAL``.
+    """
 
     rows: Sequence[Any]
     total: int | None
@@ -130,9 +135,10 @@ async def page(database: Database, listing: Listing, query: PageQuery, *, owner:
     return Page(found, total, next_cursor)
 
 
-async def _count(database: Database, statement: Select[Any]) -> int:
-    row = await database.fetch_one(statement, {})
-    return 0 if row is None else int(row[0])
+async def _count(database: Database, identities: Select[Any]) -> int | None:
+    counted = select(func.count()).select_from(identities.limit(MAX_TOTAL + 1).subquery())
+    row = await database.fetch_one(counted, {})
+    return None if row is None or row[0] > MAX_TOTAL else int(row[0])
 
 
 def _conditions(listing: Listing, selection: Selection, owner: str | None) -> list[ColumnElement[bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, select
 
 from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount, Volume
 from sandboxcore.server.services import pools, sandboxes
@@ -21,7 +21,7 @@ def _mounts(volume: ColumnElement[bool]) -> ColumnElement[bool]:
 SANDBOXES = Listing(
     name="sandboxes",
     rows=sandboxes.ROWS,
-    counted=select(func.count(Sandbox.id))
+    counted=select(Sandbox.id)
     .outerjoin(Template, Template.id == Sandbox.template_id)
     .outerjoin(Pool, Pool.id == Sandbox.pool_id)
     .where(*sandboxes.VISIBLE),
@@ -53,7 +53,7 @@ SANDBOXES = Listing(
 TEMPLATES = Listing(
     name="templates",
     rows=select(Template).options(WITH_MOUNTS),
-    counted=select(func.count(Template.id)),
+    counted=select(Template.id),
     owner=Template.workspace_id,
     identity=Sort(Template.id, "id"),
     default_sort="created_at",
@@ -76,7 +76,7 @@ TEMPLATES = Listing(
 VOLUMES = Listing(
     name="volumes",
     rows=select(Volume.__table__).where(Volume.state != "deleting"),
-    counted=select(func.count(Volume.id)).where(Volume.state != "deleting"),
+    counted=select(Volume.id).where(Volume.state != "deleting"),
     owner=Volume.workspace_id,
     identity=Sort(Volume.id, "id"),
     default_sort="created_at",
@@ -101,7 +101,7 @@ VOLUMES = Listing(
 POOLS = Listing(
     name="pools",
     rows=pools.POOLS.order_by(None),
-    counted=select(func.count(Pool.id)).join(Template, Template.id == Pool.template_id),
+    counted=select(Pool.id).join(Template, Template.id == Pool.template_id),
     owner=Pool.workspace_id,
     identity=Sort(Pool.id, "id"),
     default_sort="created_at",

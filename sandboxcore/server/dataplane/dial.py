@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from sandboxcore.server.dataplane.target import Target
 
+READ_AHEAD = 64 * 1024
+"""Bytes of a program that are taken before they are wanted; asyncio holds up to twice as many. There may be hundreds
+of connections to a sandbox."""
+
 
 class DialError(SandboxError):
     """A port inside a sandbox cannot be reached; the message says why."""
@@ -102,7 +106,7 @@ class DialedStream:
 async def dial(target: Target, port: int) -> DialedStream:
     """Connect to ``port`` on the sandbox's loopback, within seconds. Raises ``PortClosedError`` or ``DialError``."""
     try:
-        shim = await ShimConnection.open(target.shim_socket)
+        shim = await ShimConnection.open(target.shim_socket, read_ahead=READ_AHEAD, write_behind=0)
     except ShimUnreachableError as error:
         raise DialError(str(error)) from None
     try:

@@ -31,11 +31,15 @@ class ShimConnection:
         self._writer = writer
 
     @classmethod
-    async def open(cls, path: str) -> ShimConnection:
-        """Connect to the socket at ``path``. Raises ``ShimUnreachableError``."""
+    async def open(cls, path: str, *, read_ahead: int = READ_AHEAD, write_behind: int | None = None) -> ShimConnection:
+        """Connect to the socket at ``path``; ``write_behind`` bytes may wait to be sent.
+
+        Raises ``ShimUnreachableError``.
+        """
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                reader, writer = await asyncio.open_unix_connection(path, limit=READ_AHEAD)
+                reader, writer = await asyncio.open_unix_connection(path, limit=read_ahead)
+            writer.transport.set_write_buffer_limits(high=write_behind)
         except (OSError, TimeoutError) as error:
             raise ShimUnreachableError(f"the sandbox cannot be reached: {str(error) or 'no answer'}") from None
         return cls(reader, writer)

@@ -141,6 +141,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[FolderSandboxd]:
     server.close()
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
 def test_a_server_killed_at_any_step_leaves_nothing_half_made(server: FolderSandboxd, scenario: Scenario) -> None:
     _start(server, die_at=1)

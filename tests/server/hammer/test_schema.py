@@ -44,6 +44,7 @@ def described(server: FolderSandboxd) -> Any:
     return schemathesis.openapi.from_url(f"{server.origin}/openapi.json")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
 def test_every_call_gets_an_answer_that_the_description_knows(
     server: FolderSandboxd, described: Any, mode: GenerationMode

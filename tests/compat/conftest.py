@@ -20,6 +20,6 @@ def reports(request: pytest.FixtureRequest, stack: Stack) -> runs.Reports:
         if isinstance(item, pytest.Function) and "reports" in item.fixturenames:
             parameters = item.callspec.params if hasattr(item, "callspec") else {}
             if "version" not in parameters:
-                return runs.run_all(stack.api_endpoint, stack.api_key)
+                return runs.run_all(stack)
             wanted.add((str(parameters["version"]), str(parameters["kind"])))
-    return runs.run_all(stack.api_endpoint, stack.api_key, wanted)
+    return runs.run_all(stack, wanted)

@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; fail if a page is not current")
     check = parser.parse_args().check
     with Stack.new() as stack:
-        reports = run_all(stack.api_endpoint, stack.api_key)
+        reports = run_all(stack)
     for report in reports.values():
         if report.trouble:
             sys.stderr.write(f"{report.version} {report.kind}: {report.trouble}\n")

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.compat import environments
+from tests.compat.workspaces import small_workspace
 from tests.stack import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
+
+    from tests.stack import Stack
 
 KINDS = ("sync", "async")
 _AT_ONCE = 4
@@ -51,7 +54,7 @@ class Report:
 Reports = dict[tuple[str, str], Report]
 
 
-def run_all(endpoint: str, key: str, wanted: Collection[tuple[str, str]] | None = None) -> Reports:
+def run_all(stack: Stack, wanted: Collection[tuple[str, str]] | None = None) -> Reports:
     """Prepare the environments and run the driver for each release and kind, or for those wanted."""
     runs = [
         (version, kind)
@@ -61,21 +64,29 @@ def run_all(endpoint: str, key: str, wanted: Collection[tuple[str, str]] | None 
     ]
     pythons = environments.prepare([version for version in environments.VERSIONS if version in dict(runs)])
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        reports = pool.map(lambda run: _run(pythons[run[0]], run[0], run[1], endpoint, key), runs)
+        reports = pool.map(lambda run: _run(pythons[run[0]], run[0], run[1], stack), runs)
         return dict(zip(runs, reports, strict=True))
 
 
-def _run(python: Path, version: str, kind: str, endpoint: str, key: str) -> Report:
+def _run(python: Path, version: str, kind: str, stack: Stack) -> Report:
+    with small_workspace(stack) as small_key:
+        return _drive(python, version, kind, {**_environment(stack), "COMPAT_SMALL_KEY": small_key})
+
+
+def _environment(stack: Stack) -> dict[str, str]:
     # Nothing of the machine's own settings for the client may reach it.
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("LANG", "SANDBOX", "PYTHON"))
     }
-    environment = {
+    return {
         **inherited,
         "LANG": "C.UTF-8",
-        "LANGSMITH_ENDPOINT": endpoint.removesuffix("/v2/sandboxes"),
-        "LANGSMITH_API_KEY": key,
+        "LANGSMITH_ENDPOINT": stack.api_endpoint.removesuffix("/v2/sandboxes"),
+        "LANGSMITH_API_KEY": stack.api_key,
     }
+
+
+def _drive(python: Path, version: str, kind: str, environment: dict[str, str]) -> Report:
     try:
         done = subprocess.run(
             [python, "-m", "tests.compat.driver", kind],

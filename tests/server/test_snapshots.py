@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,7 +41,7 @@ async def test_only_who_may_read_is_told(api: httpx.AsyncClient, method: str, pa
 async def test_what_must_not_be_ignored(api: httpx.AsyncClient, field: str) -> None:
     template = unique("t")
     await api.post("/templates", json={"name": template, "image": "host"})
-    body = {"template_name": template, field: {"access_control": {}} if field == "proxy_config" else 1}
+    body: dict[str, Any] = {"template_name": template, field: {"access_control": {}} if field == "proxy_config" else 1}
     answer = await api.post("/boxes", json=body)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", field]

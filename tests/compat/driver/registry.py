@@ -18,6 +18,7 @@ GROUPS = (
     "pools",
     "sandboxes",
     "lifetimes",
+    "quotas",
     "run",
     "streams",
     "files",

@@ -120,9 +120,12 @@ class PoolKeeper:
         cold = core.starter.under_way > self._running
         return self._running < (MOST_STARTS_BESIDE_COLD if cold else MOST_STARTS)
 
-    def _started(self, _start: asyncio.Task[Outcome]) -> None:
+    def _started(self, start: asyncio.Task[Outcome]) -> None:
         self._running -= 1
         self.kick()
+        error = None if start.cancelled() else start.exception()
+        if error is not None:
+            log.error("a warm start broke off; it is taken up when its lease is over", exc_info=error)
 
     async def keep_healthy(self, core: Core) -> None:
         """Look after warm sandboxes every ``pool_health_interval`` seconds; runs until cancelled."""

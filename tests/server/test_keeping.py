@@ -246,3 +246,14 @@ async def test_pools_take_turns_and_leave_room_for_cold_starts(started: Start) -
     assert {row[0]: row[1] for row in rows} == {"q": 2, "r": 2}
     server.runtime.may_create.set()
     await eventually(lambda: len(server.runtime.made) == 9)
+
+
+async def test_a_change_of_replicas_tries_at_once(started: Start) -> None:
+    server = await started(1)
+    async with server.core.database.write() as session:
+        await session.execute(update(Pool).values(failures=9, retry_at=time.time() + 3600, status_message="gone"))
+        await session.execute(update(Sandbox).values(state="failed", status_message="gone"))
+    await eventually(lambda: not server.runtime.made)
+    assert (await pool_with(server, status="failing", ready_replicas=0))["failures"] == 9
+    await server.client.patch("/pools/p", json={"replicas": 2})
+    assert (await pool_with(server, status="ready"))["failures"] == 9

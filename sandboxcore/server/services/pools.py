@@ -137,7 +137,9 @@ async def update_pool(
             if replicas is not None and replicas > pool.replicas:
                 await _take_more(session, pool, replicas)
             pool.name = new_name or pool.name
-            pool.replicas = pool.replicas if replicas is None else replicas
+            if replicas is not None:
+                pool.replicas = replicas
+                pool.retry_at = None  # somebody wants it tried now
             pool.updated_at = now()
             await _record_changes(session, pool, before, actor.actor)
     return pool.id

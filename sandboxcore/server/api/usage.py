@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,11 +44,15 @@ async def get_usage(request: Request, caller: Reader, asked: Annotated[UsageQuer
     now. Steps and groups that used nothing are left out.
     """
     found = await usage.report(get_core(request).database, workspace_id=caller.workspace_id, **asked.as_asked())
-    return answer(usage_body(found))
+    return await usage_answer(found)
 
 
-def usage_body(report: Report) -> dict[str, Any]:
-    """A report of usage as the API shows it."""
+async def usage_answer(report: Report) -> Response:
+    """A report of usage as the API shows it; it may be long, so a thread writes it."""
+    return await asyncio.to_thread(lambda: answer(_usage_body(report)))
+
+
+def _usage_body(report: Report) -> dict[str, Any]:
     rows = [
         {
             "from": iso(each.start),

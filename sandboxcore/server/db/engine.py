@@ -37,6 +37,7 @@ SQLITE_PRAGMAS = (
 LOCK_SECONDS = 10.0
 """How long another process may hold SQLite's write lock before a write fails."""
 LOCK_PAUSE = 0.002
+ROWS_AT_A_TIME = 200
 _ONE_WRITER = text("SELECT pg_advisory_xact_lock(hashtextextended(:workspace_id, 0))")
 
 
@@ -126,7 +127,14 @@ class _Postgres:
         async with self._reads.connect() as connection:
             return (await connection.execute(statement, parameters)).all()
 
-    fetch_aside = fetch
+    async def fetch_aside(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        rows: list[Row[Any]] = []
+        # A part at a time, since many rows take long to read; a cursor needs a transaction.
+        async with self._writes.connect() as connection:
+            result = await connection.stream(statement, parameters)
+            async for part in result.partitions(ROWS_AT_A_TIME):
+                rows += part
+        return rows
 
     async def run_sync(self, work: Callable[[Connection], T]) -> T:
         async with self._writes.connect() as connection:

@@ -10,9 +10,10 @@ Every row counts until it is gone. What failed stays in its list, and counts the
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, true
 
 from sandboxcore.server.db.models import Pool, Sandbox, Volume, Workspace
 from sandboxcore.server.errors import InvalidError, NotFoundError, QuotaExceededError
@@ -21,9 +22,9 @@ from sandboxcore.server.services._conflicts import refuse_taken
 from sandboxcore.server.services.events import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from sqlalchemy import Executable
+    from sqlalchemy import Executable, FromClause
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from sandboxcore.server.db.engine import Database
@@ -106,13 +107,14 @@ _VOLUMES = select(func.count().label("volumes"), _sum(Volume.held_bytes).label("
     Volume.workspace_id == bindparam("workspace_id")
 )
 _POOLS = select(func.count().label("pools")).where(Pool.workspace_id == bindparam("workspace_id"))
+_SUMS = (_SANDBOXES, _VOLUMES, _POOLS)
 _READ_FOR = {
-    "sandboxes": (_SANDBOXES,),
-    "cpu_millis": (_SANDBOXES,),
-    "memory_bytes": (_SANDBOXES,),
-    "storage_bytes": (_SANDBOXES, _VOLUMES),
-    "volumes": (_VOLUMES,),
-    "pools": (_POOLS,),
+    "sandboxes": {_SANDBOXES},
+    "cpu_millis": {_SANDBOXES},
+    "memory_bytes": {_SANDBOXES},
+    "storage_bytes": {_SANDBOXES, _VOLUMES},
+    "volumes": {_VOLUMES},
+    "pools": {_POOLS},
 }
 _REST = select(
     func.count().filter(Sandbox.state == "failed").label("failed"), func.count().filter(Sandbox.warm).label("warm")
@@ -183,11 +185,19 @@ async def _hint(session: AsyncSession, workspace_id: str) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-async def _held(session: AsyncSession, workspace_id: str, names: list[str]) -> Amount:
-    statements: dict[int, Executable] = {id(read): read for name in names for read in _READ_FOR[name]}
-    values: dict[str, int] = {}
-    for statement in statements.values():
-        values.update((await session.execute(statement, {"workspace_id": workspace_id})).one()._mapping)
+@cache
+def _reading(names: frozenset[str]) -> Executable:
+    """One statement for all that these fields need, so that one trip to the database tells it."""
+    first, *others = (each.subquery() for each in _SUMS if any(each in _READ_FOR[name] for name in names))
+    source: FromClause = first
+    for other in others:
+        source = source.join(other, true())
+    return select(*first.c, *(column for other in others for column in other.c)).select_from(source)
+
+
+async def _held(session: AsyncSession, workspace_id: str, names: Collection[str]) -> Amount:
+    row = (await session.execute(_reading(frozenset(names)), {"workspace_id": workspace_id})).one()
+    values = dict(row._mapping)
     storage = int(values.pop("disk_bytes", 0)) + int(values.pop("volume_bytes", 0))
     # PostgreSQL's sums are of another type.
     return Amount(**{name: int(value) for name, value in values.items()}, storage_bytes=storage)
@@ -196,7 +206,7 @@ async def _held(session: AsyncSession, workspace_id: str, names: list[str]) -> A
 async def held(database: Database, workspace_id: str) -> Amount:
     """What a workspace holds now."""
     async with database.read() as session:
-        return await _held(session, workspace_id, list(_READ_FOR))
+        return await _held(session, workspace_id, _READ_FOR)
 
 
 async def limits_of(database: Database, workspace_id: str) -> Limits:

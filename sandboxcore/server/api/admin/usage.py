@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from sandboxcore.server.api.admin.common import Operator, WorkspaceName, find_workspace
-from sandboxcore.server.api.common import answer, errors, get_core
-from sandboxcore.server.api.usage import usage_body
+from sandboxcore.server.api.common import errors, get_core
+from sandboxcore.server.api.usage import usage_answer
 from sandboxcore.server.api.usage_schemas import UsageOut, UsageQuery
 from sandboxcore.server.services import usage
 
@@ -23,4 +23,4 @@ async def get_usage(
     del actor  # any admin key may ask
     found = await find_workspace(request, workspace)
     report = await usage.report(get_core(request).database, workspace_id=found.id, **asked.as_asked())
-    return answer(usage_body(report))
+    return await usage_answer(report)

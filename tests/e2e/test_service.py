@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from playwright.async_api import async_playwright, expect
 
 from sandboxcore import AsyncSandboxClient
 from tests.e2e.terminal_page import CHROMIUM, TerminalPage
+from tests.server.running import Sandboxd
+from tests.stack import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
 APP = Path(__file__).parent / "web_app.py"
-PORT = 8080
 
 TRY = """async (url) => {
     const outcome = async (attempt) => {
@@ -65,18 +67,19 @@ async def context() -> AsyncIterator[BrowserContext]:
 
 
 @asynccontextmanager
-async def serving(stack: Stack, name: str) -> AsyncIterator[AsyncServiceURL]:
+async def serving(endpoint: str, key: str, name: str) -> AsyncIterator[AsyncServiceURL]:
     """The web application in a sandbox of its own."""
-    async with AsyncSandboxClient(api_endpoint=stack.api_endpoint, api_key=stack.api_key) as client:
+    port = free_port()  # free outside too, for the runtime that isolates nothing
+    async with AsyncSandboxClient(api_endpoint=endpoint, api_key=key) as client:
         template = f"service-{uuid4().hex[:8]}"
         await client.create_template(template, "host")
         async with await client.sandbox(template) as sandbox:
             await sandbox.write("web_app.py", APP.read_bytes())
-            async with await sandbox.run(f"exec python3 web_app.py {PORT} {name}", timeout=0, wait=False) as command:
+            async with await sandbox.run(f"exec python3 web_app.py {port} {name}", timeout=0, wait=False) as command:
                 async for chunk in command:
                     if "listening" in chunk.data:
                         break
-                yield await sandbox.service(PORT)
+                yield await sandbox.service(port)
         await client.delete_template(template)
 
 
@@ -95,7 +98,7 @@ async def enter(page: Page, service: AsyncServiceURL, name: str) -> str:
 
 
 async def test_it_works(context: BrowserContext, stack: Stack) -> None:
-    async with serving(stack, "first") as service:
+    async with serving(stack.api_endpoint, stack.api_key, "first") as service:
         page = await context.new_page()
         address = await enter(page, service, "first")
         token = await service.get_token()
@@ -126,7 +129,10 @@ async def test_it_works(context: BrowserContext, stack: Stack) -> None:
 async def test_a_page_of_one_sandbox_reaches_neither_another_nor_the_console(
     context: BrowserContext, stack: Stack
 ) -> None:
-    async with serving(stack, "first") as first, serving(stack, "second") as second:
+    async with (
+        serving(stack.api_endpoint, stack.api_key, "first") as first,
+        serving(stack.api_endpoint, stack.api_key, "second") as second,
+    ):
         console = TerminalPage(await context.new_page(), stack)
         await console.sign_in()
         victim = await context.new_page()
@@ -151,3 +157,27 @@ async def test_a_page_of_one_sandbox_reaches_neither_another_nor_the_console(
         assert {cookie["domain"] for cookie in await context.cookies(address)} == {address.split("/")[2].split(":")[0]}
         await victim.reload()
         await expect(victim.locator("#live")).to_have_text("echo: hello from the page")
+
+
+async def test_sandboxes_of_one_site_are_kept_apart_though_their_cookies_are_sent(context: BrowserContext) -> None:
+    # Below one registered domain, as services are on a real one, a browser's SameSite holds nothing back.
+    server = await asyncio.to_thread(Sandboxd(service_domain="svc.localhost").start)
+    try:
+        at = f"{server.origin}/v2/sandboxes", server.key
+        async with serving(*at, "first") as first, serving(*at, "second") as second:
+            victim, attacker = await context.new_page(), await context.new_page()
+            address = await enter(victim, second, "second")
+            await enter(attacker, first, "first")
+            before = await log_of(second)
+            await attacker.evaluate("document.cookie = 'sandbox-service-token=sbxs_planted; domain=svc.localhost'")
+            found = await attacker.evaluate(TRY, address)
+            assert (found["read"], found["socket"], found["script"]) == ("TypeError", "refused", "refused")
+            assert found["frame"] in {"TypeError", "SecurityError"}
+            assert await log_of(second) == before
+            await victim.reload()
+            await expect(victim.locator("#live")).to_have_text("echo: hello from the page")
+
+            await attacker.evaluate("(url) => { location = url; }", address)
+            await expect(attacker.get_by_role("heading")).to_have_text("second")
+    finally:
+        await asyncio.to_thread(server.close)

@@ -27,12 +27,12 @@ from sandboxcore.server.auth import SCOPES
 from sandboxcore.server.config import Settings
 from sandboxcore.server.db.engine import Database
 from sandboxcore.server.db.migrate import migrate
+from sandboxcore.server.services.keys import MAX_LIFETIME_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-MAX_LIFETIME_DAYS = 3660
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,8 +83,10 @@ def duration(text: str) -> int:
     """Seconds of a text like ``90d``, ``12h``, ``30m`` or ``45s``."""
     match = re.fullmatch(r"([1-9][0-9]{0,9})([smhd]?)", text)
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-    if not 0 < seconds <= MAX_LIFETIME_DAYS * 86400:
-        raise argparse.ArgumentTypeError(f"give a time like 90d, 12h, 30m or 45s, at most {MAX_LIFETIME_DAYS}d")
+    if not 0 < seconds <= MAX_LIFETIME_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"give a time like 90d, 12h, 30m or 45s, at most {MAX_LIFETIME_SECONDS // 86400}d"
+        )
     return seconds
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("sandboxd.api")
 _UNBOUNDED = "/dataplane/upload"
 """The one body that is streamed; it has a bound of its own."""
+_NOWHERE = "/a-path-with-a-nul"
+"""No route has it, so that it is answered like every address that there is not."""
 
 
 class Envelope:
@@ -28,6 +30,9 @@ class Envelope:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if "\0" in scope.get("path", ""):
+            # No name has one, and PostgreSQL does not even take it in a question.
+            scope["path"] = _NOWHERE
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

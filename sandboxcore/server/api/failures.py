@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from sandboxcore.server.api.common import answer
@@ -26,6 +27,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(DataError, _data_error)
     app.add_exception_handler(Exception, _unknown_error)
 
 
@@ -65,6 +67,14 @@ async def _http_error(request: Request, error: Exception) -> Response:
     response = answer({"detail": {"error": kind, "message": message}}, error.status_code)
     response.headers.update(error.headers or {})
     return response
+
+
+async def _data_error(request: Request, error: Exception) -> Response:
+    """PostgreSQL takes no NUL in a text, not even to look for it; anything else that it refuses is our fault."""
+    assert isinstance(error, DataError)  # noqa: S101  # by registration
+    if "NUL" not in str(error.orig):
+        return await _unknown_error(request, error)
+    return await _api_error(request, InvalidError(("body",), "no text may have a NUL character in it"))
 
 
 async def _unknown_error(request: Request, error: Exception) -> Response:

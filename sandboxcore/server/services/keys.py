@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sandboxcore.server.db.engine import Database
 
 MAX_NAME_LENGTH = 63
+MAX_LIFETIME_SECONDS = 3660 * 86400
 MAX_KEYS = 1000
 """Most keys of one workspace that live at a time."""
 _BATCH = 500
@@ -227,9 +228,13 @@ def check_key_name(name: str) -> str:
 
 
 def check_expiry(expires_at: float | None) -> None:
-    """Raise ``InvalidError`` where a key would have ended already."""
-    if expires_at is not None and expires_at <= now():
+    """Raise ``InvalidError`` where a key would have ended already, or as good as never."""
+    if expires_at is None:
+        return
+    if expires_at <= now():
         raise InvalidError(("body", "expires_at"), "give a moment in the future; DELETE ends a key at once")
+    if expires_at > now() + MAX_LIFETIME_SECONDS:
+        raise InvalidError(("body", "expires_at"), "give a moment within ten years, or none for a key without an end")
 
 
 def _lives() -> tuple[ColumnElement[bool], ...]:

@@ -45,8 +45,11 @@ async def test_no_cache_may_keep_a_keys_text(office: Office) -> None:
         {"name": "k", "scopes": ["everything"]},
         {"name": "k", "expires_in_seconds": 0},
         {"name": "k", "expires_at": "2020-01-01T00:00:00Z"},
-        {"name": "k", "expires_at": "2040-01-01T00:00:00"},
-        {"name": "k", "expires_at": "2040-01-01T00:00:00Z", "expires_in_seconds": 60},
+        {"name": "k", "expires_at": "2030-01-01T00:00:00"},
+        {"name": "k", "expires_at": "9999-12-31T23:59:59-14:00"},
+        {"name": "k", "expires_in_seconds": 10**30},
+        {"name": "k\0"},
+        {"name": "k", "expires_at": "2030-01-01T00:00:00Z", "expires_in_seconds": 60},
     ],
 )
 async def test_what_cannot_be_is_422(office: Office, body: dict[str, Any]) -> None:

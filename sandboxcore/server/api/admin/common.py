@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from sandboxcore.server.db.models import Workspace
 
-MAX_LIFETIME_SECONDS = 10 * 366 * 86400
-
 
 class _AdminKey(APIKeyHeader):
     """The operator who makes a request; to the API's description an admin key in a header."""

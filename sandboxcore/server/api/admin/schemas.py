@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from sandboxcore.server.api.admin.common import MAX_LIFETIME_SECONDS
 from sandboxcore.server.api.schemas import Body, Name
 from sandboxcore.server.auth import SCOPES, Scope
+from sandboxcore.server.services.keys import MAX_LIFETIME_SECONDS
 
 KeyName = Annotated[str, Field(max_length=200, examples=["ci"])]
 Seconds = Annotated[int, Field(ge=1, le=MAX_LIFETIME_SECONDS)]

@@ -48,7 +48,7 @@ class Gateway:
             refusal = Refusal(error.status, error.kind, error.message, headers=error.headers)
         except BrokenOffError as error:
             # The answer is left incomplete, and the server then cuts the connection.
-            log.info("%s %s: %s", scope["type"], headers.value(scope["headers"], b"host"), error)
+            log.info("%s: %s", _host(scope), str(error)[:200])
             return
         else:
             return

@@ -61,8 +61,8 @@ class _Exchange:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         try:
             self._head = self._http.send(self._request())
-        except h11.LocalProtocolError as error:
-            raise refusals.bad_request(f"the request cannot be carried on: {error}") from None
+        except h11.LocalProtocolError:
+            raise refusals.bad_request("the request is not proper HTTP, and cannot be carried on") from None
 
     def _request(self) -> h11.Request:
         scope, place = self._visit.scope, self._visit.place

@@ -54,6 +54,8 @@ class Mux:
 
     def open(self) -> MuxStream:
         """A new stream. Raises ``StreamLostError``."""
+        if self.closed:
+            raise StreamLostError("the connection has ended")
         try:
             stream = self._add(self._session.open())
         except yamux.StreamStateError as error:

@@ -161,6 +161,8 @@ async def test_the_end_of_the_connection() -> None:
             await reading
         ours.end()
         ours.reset()
+        with pytest.raises(StreamLostError, match="ended"):
+            both.client.open()
 
 
 async def test_an_end_too_early() -> None:

@@ -134,7 +134,9 @@ class Settings(BaseSettings):
         30, gt=0, description="Seconds that a WebSocket may stay open before its first message."
     )
     max_streams_per_sandbox: int = Field(
-        256, ge=1, description="Most requests to one sandbox (commands, files) at a time."
+        256,
+        ge=1,
+        description="Most requests to one sandbox (commands, files, tunnels and their connections) at a time.",
     )
     max_event_streams: int = Field(64, ge=1, description="Most open event streams of one workspace at a time.")
     history_days: float = Field(

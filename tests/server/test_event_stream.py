@@ -113,11 +113,9 @@ async def test_one_page_follows_another(
     await driver.leave()
 
 
-async def test_a_workspace_sees_its_own_events_alone(own_sandboxd: Own, clients: Clients) -> None:
-    server = own_sandboxd()
-    other = server.cli("keys", "create", "--workspace", "other", "--name", "k", "--scopes", "read", "run", "manage")
-    theirs = clients(server, other["api_key"] if "api_key" in other else other["key"])
-    ours = clients(server)
+async def test_a_workspace_sees_its_own_events_alone(sandboxd: Sandboxd, clients: Clients) -> None:
+    theirs = clients(sandboxd, new_key(sandboxd, "read", "manage", workspace=unique("other")))
+    ours = clients(sandboxd)
     async with streaming(ours) as events, streaming(theirs) as their_events:
         [their_name] = await make_templates(theirs, 1)
         [our_name] = await make_templates(ours, 1)
@@ -254,17 +252,15 @@ async def test_a_server_that_ends_says_goodbye(own_sandboxd: Own, clients: Clien
         with pytest.raises(StopAsyncIteration):
             await events.next()
     assert await ending == 0
-    await asyncio.to_thread(server.start)
 
 
-async def test_a_revoked_key_ends_its_streams(own_sandboxd: Own, clients: Clients) -> None:
-    server = own_sandboxd()
-    made = server.cli("keys", "create", "--name", "short", "--scopes", "read")
-    key = made["api_key"] if "api_key" in made else made["key"]
-    async with streaming(clients(server, key)) as events, streaming(clients(server)) as others:
+async def test_a_revoked_key_ends_its_streams(sandboxd: Sandboxd, clients: Clients) -> None:
+    """Revoked by another process, whose event comes as well."""
+    key = new_key(sandboxd, "read")
+    async with streaming(clients(sandboxd, key)) as events, streaming(clients(sandboxd)) as others:
         public_id = re.fullmatch(r"sbx_([a-z0-9]{12})_.*", key)
         assert public_id is not None
-        await asyncio.to_thread(server.cli, "keys", "revoke", public_id[1])
+        await asyncio.to_thread(sandboxd.cli, "keys", "revoke", public_id[1])
         farewell = (await events.until("farewell"))[-1]
         assert farewell.body["reason"] == "key_ended"
         with pytest.raises(StopAsyncIteration):
@@ -278,13 +274,17 @@ async def test_a_number_that_is_none(api: httpx.AsyncClient, last_id: str) -> No
     assert answer.status_code == 422
 
 
-async def test_it_needs_a_key_that_may_read(own_sandboxd: Own, clients: Clients) -> None:
-    server = own_sandboxd()
-    made = server.cli("keys", "create", "--name", "runner", "--scopes", "run")
-    runner = clients(server, made["api_key"] if "api_key" in made else made["key"])
+async def test_it_needs_a_key_that_may_read(sandboxd: Sandboxd, clients: Clients) -> None:
+    runner = clients(sandboxd, new_key(sandboxd, "run"))
     for path in ("/events/stream", "/events", "/history"):
         assert (await runner.get(path)).status_code == 403
-        assert (await clients(server, "").get(path)).status_code == 401
+        assert (await clients(sandboxd, "").get(path)).status_code == 401
+
+
+def new_key(server: Sandboxd, *scopes: str, workspace: str = "default") -> str:
+    made = server.cli("keys", "create", "--workspace", workspace, "--name", unique("key"), "--scopes", *scopes)
+    key: str = made["api_key"]
+    return key
 
 
 class Driver:

@@ -17,6 +17,7 @@ from sandboxcore.server.reaper import reap
 from sandboxcore.server.reconcile import reconcile
 from tests.server.conftest import DATABASES, unique
 from tests.server.test_creating import eventually, with_template
+from tests.server.test_event_stream import new_key
 from tests.server.test_events import events_of
 
 if TYPE_CHECKING:
@@ -188,14 +189,12 @@ async def test_pages_and_filters(inside: Start) -> None:
     assert (await app.client.get("/history", params={"stop_reason": "bored"})).status_code == 422
 
 
-async def test_another_workspace_sees_nothing(own_sandboxd: Callable[..., Sandboxd], clients: Any) -> None:
-    server = own_sandboxd()
-    api = clients(server)
-    await api.post("/templates", json={"name": "t", "image": "host"})
-    box = await create(api)
+async def test_another_workspace_sees_nothing(
+    api: httpx.AsyncClient, template: str, sandboxd: Sandboxd, clients: Any
+) -> None:
+    box = (await api.post("/boxes", json={"template_name": template})).json()
     await api.delete(f"/boxes/{box['id']}")
-    made = server.cli("keys", "create", "--workspace", "other", "--name", "k", "--scopes", "read")
-    other = clients(server, made["api_key"] if "api_key" in made else made["key"])
+    other = clients(sandboxd, new_key(sandboxd, "read", workspace=unique("other")))
     assert (await other.get("/history")).json()["sandboxes"] == []
     assert (await other.get(f"/history/{box['id']}")).status_code == 404
     assert (await other.get(f"/boxes/{box['id']}/events")).status_code == 404

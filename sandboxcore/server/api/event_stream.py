@@ -62,7 +62,7 @@ class EventStream(Response):
         del scope
         workspace_id = self._caller.workspace_id
         most = self._core.settings.max_event_streams
-        held = self._core.streams.held(self._caller, f"events of {workspace_id}", "this workspace's events", most)
+        held = self._core.streams.held(self._caller, f"events of {workspace_id}", "this workspace's event stream", most)
         with held as farewell:
             serving = asyncio.create_task(self._serve(send))
             leaving = asyncio.create_task(client_left(receive))

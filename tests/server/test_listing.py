@@ -36,6 +36,7 @@ ROW = st.fixed_dictionaries(
         "expires_at": st.none() | st.sampled_from((0.1 + 0.2, 0.3, 5.0)),
     }
 )
+PLAIN = {"state": "ready", "template": None, "created_at": 1.0, "expires_at": None}
 SORTS = ("created_at", "expires_at", "name", "status", "template_name", "created_by")
 COLUMN = {"status": "state", "template_name": "template"}
 FILTERS = st.fixed_dictionaries(
@@ -237,6 +238,28 @@ def test_what_is_there_all_along_is_seen_once_and_in_order(
         assert len(seen) == len(set(seen))
         stayed = [identifier for identifier in world.expected(chosen) if identifier in before]
         assert [identifier for identifier in seen if identifier in stayed] == stayed
+
+    store.run(walk())
+
+
+@pytest.mark.parametrize("sort", ["created_by", "-created_by"])
+@pytest.mark.parametrize("q", ["", "a", "É", "_"])
+def test_text_is_bytes_to_every_database(store: Store, sort: str, q: str) -> None:
+    async def walk() -> None:
+        world = World(store.database)
+        await world.begin()
+        await world.add([{**PLAIN, "created_by": text} for text in TEXTS])
+        chosen = Selection("sandboxes", sort, q)
+        seen: list[str] = []
+        query = PageQuery(chosen, 3)
+        while True:
+            found = await world.page(query)
+            seen += [row.id for row in found.rows]
+            if found.next_cursor is None:
+                break
+            query = PageQuery(chosen, 3, after=Cursor.parse(found.next_cursor))
+        assert len(seen) >= (len(TEXTS) if not q else 1)
+        assert seen == world.expected(chosen)
 
     store.run(walk())
 

@@ -4,6 +4,8 @@ process, and by its time."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.server.conftest import client_of
+from tests.server.conftest import DATABASES, client_of
 from tests.server.live import Commands, Live
 from tests.server.running import POSTGRES_URL
 
@@ -267,3 +269,33 @@ async def until_output(api: httpx.AsyncClient, url: str, command: str, wanted: s
     async with asyncio.timeout(20):
         while (await api.post(f"{url}/execute", json={"command": command})).json()["stdout"].strip() != wanted:
             await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("database", DATABASES)
+async def test_a_workspaces_end_outlives_a_killed_server(
+    own_sandboxd: Callable[..., Sandboxd], clients: Callable[..., httpx.AsyncClient], database: str
+) -> None:
+    server = own_sandboxd(postgres=database == "postgresql")
+    admin = clients(server, server.admin_key)
+    admin.base_url = httpx.URL(f"{server.origin}/v2/admin")
+    api = clients(server)
+    assert (await api.post("/templates", json={"name": "t", "image": "host"})).status_code == 201
+    boxes = [(await api.post("/boxes", json={"template_name": "t"})).json()["id"] for _ in range(12)]
+    folders = [server.run_dir / "sandboxes" / box for box in boxes]
+    assert all(folder.exists() for folder in folders)
+    workspace = (await admin.get("/workspaces/default")).json()["id"]
+    deletion = asyncio.create_task(admin.delete("/workspaces/default", params={"force": True}))
+    # Killed while some are gone and some are not.
+    async with asyncio.timeout(20):
+        while all(folder.exists() for folder in folders):
+            await asyncio.sleep(0.001)
+    await asyncio.to_thread(server.stop, signal.SIGKILL)
+    with contextlib.suppress(httpx.HTTPError):
+        await deletion
+    await asyncio.to_thread(server.start)
+    admin.base_url = httpx.URL(f"{server.origin}/v2/admin")
+    async with asyncio.timeout(30):
+        while (await admin.get(f"/workspaces/{workspace}")).status_code != 404:
+            await asyncio.sleep(0.05)
+    assert not any(folder.exists() for folder in folders)
+    assert (await clients(server).get("/boxes")).status_code == 401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 
     from sandboxcore.protocol.mux import MuxStream
 
-ECHO, DIGEST, RESETS, SILENT, TALKS = 20001, 20002, 20003, 20004, 20005
-STATUSES = {20011: 1, 20012: 2, 20013: 3, 20014: 99}
+_FIRST = 20_000 + os.getpid() % 500 * 20
+"""Another one for each run of tests, since tunnels listen on these numbers too."""
+ECHO, DIGEST, RESETS, SILENT, TALKS = range(_FIRST, _FIRST + 5)
+NOT_ALLOWED, REFUSED, WRONG_VERSION, STRANGE = range(_FIRST + 10, _FIRST + 14)
+STATUSES = {NOT_ALLOWED: 1, REFUSED: 2, WRONG_VERSION: 3, STRANGE: 99}
 """Ports that are answered with another status than 0."""
 PATIENCE = 20
 

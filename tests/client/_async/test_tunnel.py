@@ -29,7 +29,18 @@ from sandboxcore import (
 from sandboxcore.client import _forwarding
 from sandboxcore.protocol import tunnel as tunnel_protocol
 from tests.client.fake import BOX
-from tests.client.fake_tunnels import DIGEST, ECHO, RESETS, SILENT, TALKS, FakeTunnels
+from tests.client.fake_tunnels import (
+    DIGEST,
+    ECHO,
+    NOT_ALLOWED,
+    REFUSED,
+    RESETS,
+    SILENT,
+    STRANGE,
+    TALKS,
+    WRONG_VERSION,
+    FakeTunnels,
+)
 from tests.server.running import until
 
 if TYPE_CHECKING:
@@ -202,10 +213,10 @@ async def test_no_server(async_client: AsyncSandboxClient) -> None:
 @pytest.mark.parametrize(
     ("port", "error"),
     [
-        (20011, TunnelPortNotAllowedError),
-        (20012, TunnelConnectionRefusedError),
-        (20013, TunnelUnsupportedVersionError),
-        (20014, TunnelError),
+        (NOT_ALLOWED, TunnelPortNotAllowedError),
+        (REFUSED, TunnelConnectionRefusedError),
+        (WRONG_VERSION, TunnelUnsupportedVersionError),
+        (STRANGE, TunnelError),
     ],
 )
 async def test_ports_that_are_refused(sandbox: AsyncSandbox, port: int, error: type[TunnelError]) -> None:

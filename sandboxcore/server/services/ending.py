@@ -1,4 +1,7 @@
-"""Why sandboxes end, and the one way to mark them for it."""
+"""Why sandboxes end, and the one way to mark them for it.
+
+But for the end of a whole workspace: that takes the history with it, so it marks everything in one statement.
+"""
 
 from __future__ import annotations
 

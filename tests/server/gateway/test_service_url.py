@@ -93,10 +93,15 @@ async def _ready(inside: Inside) -> str:
     return "/boxes/b/service-url"
 
 
+def content_of(folder: Path) -> bytes:
+    """Every byte of a folder's files."""
+    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+
+
 async def test_the_database_holds_no_token(inside: Callable[..., Awaitable[Inside]], tmp_path: Path) -> None:
     started = await inside()
     token = (await started.client.post(await _ready(started), json=ASK)).json()["token"]
-    files = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    files = content_of(tmp_path)
     assert hashlib.sha256(token.encode()).hexdigest().encode() in files
     assert token.removeprefix("sbxs_").encode() not in files
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandboxcore.server.quantity import QuantityError, bounded, parse, parse_bytes, parse_millis
+from sandboxcore.server.quantity import (
+    QuantityError,
+    bounded,
+    parse,
+    parse_bytes,
+    parse_millis,
+    show_bytes,
+    show_millis,
+)
 
 BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
 DECIMAL = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
@@ -83,3 +91,16 @@ def test_bounds_name_the_bound() -> None:
         bounded(0, "0", least=(1, "1"), most=(9, "9"))
     with pytest.raises(QuantityError, match="above the most, 9"):
         bounded(10, "10", least=(1, "1"), most=(9, "9"))
+
+
+@pytest.mark.parametrize(("millis", "shown"), [(0, "0"), (500, "0.5"), (2749, "2.749"), (4000, "4"), (100_000, "100")])
+def test_cores_are_shown_exactly(millis: int, shown: str) -> None:
+    assert show_millis(millis) == shown
+
+
+SIZES = [(0, "0"), (1023, "1023"), (512 << 20, "512Mi"), (1 << 30, "1Gi"), (3 << 29, "1.5Gi"), (2**63 - 1, "8Ei")]
+
+
+@pytest.mark.parametrize(("size", "shown"), SIZES)
+def test_sizes_are_shown_in_the_largest_unit(size: int, shown: str) -> None:
+    assert show_bytes(size) == shown

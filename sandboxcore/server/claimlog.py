@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sandboxcore.server.services import claims
@@ -31,6 +32,7 @@ class ClaimLog:
         self._waiting: deque[Claim] = deque(maxlen=MOST_WAITING)
         self._grown: set[str] = set()
         """Pools that were given claims since the last trim."""
+        self._writing = asyncio.Lock()
 
     def note(self, claim: Claim) -> None:
         """A create call has ended. Costs nothing."""
@@ -52,13 +54,15 @@ class ClaimLog:
 
     async def write_down(self) -> None:
         """Write all that waits."""
-        while self._waiting:
-            batch = [self._waiting[index] for index in range(min(BATCH, len(self._waiting)))]
-            await claims.write_down(self._database, batch)
-            self._grown.update(claim.pool_id for claim in batch)
-            written = set(map(id, batch))
-            while self._waiting and id(self._waiting[0]) in written:
-                self._waiting.popleft()
+        async with self._writing:
+            while self._waiting:
+                batch = list(islice(self._waiting, BATCH))
+                await claims.write_down(self._database, batch)
+                self._grown.update(claim.pool_id for claim in batch)
+                # Meanwhile the oldest may have been forgotten to make room.
+                written = set(map(id, batch))
+                while self._waiting and id(self._waiting[0]) in written:
+                    self._waiting.popleft()
 
     async def trim(self) -> None:
         """Forget what is too old or too much."""

@@ -89,7 +89,8 @@ class PoolKeeper:
         max_age = core.settings.pool_max_age
         if pool.failed:
             dropped += await filling.drop_failed(core.database, actor=ACTOR, pool=pool)
-            log.warning("pool %s: %d warm sandboxes failed", pool.id, len(dropped))
+            if dropped:  # else another server was first
+                log.warning("pool %s: %d of its warm sandboxes failed", pool.id, len(dropped))
         if pool.living > pool.replicas:
             dropped += await filling.drop_surplus(core.database, actor=ACTOR, pool=pool)
         elif pool.aged and pool.is_full:

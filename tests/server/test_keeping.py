@@ -257,3 +257,19 @@ async def test_a_change_of_replicas_tries_at_once(started: Start) -> None:
     assert (await pool_with(server, status="failing", ready_replicas=0))["failures"] == 9
     await server.client.patch("/pools/p", json={"replicas": 2})
     assert (await pool_with(server, status="ready"))["failures"] == 9
+
+
+async def test_a_claim_under_a_name_that_is_taken_takes_nothing(started: Start, all_alive: None) -> None:
+    server = await started(2)
+    first = await create(server, name="b")
+    await pool_with(server, status="ready")
+    warm = set(server.runtime.made)
+    await create(server, 409, name="b")
+    again = [
+        await server.client.post("/boxes", json={"template_name": "t"}, headers={"Idempotency-Key": "k"})
+        for _ in range(2)
+    ]
+    assert again[0].json()["id"] == again[1].json()["id"] != first["id"]
+    assert again[0].json()["id"] in warm
+    await pool_with(server, status="ready")
+    assert len(server.runtime.made) == 4

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from sandboxcore.server.clock import iso, now
-from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount
+from sandboxcore.server.db.models import Base, Pool, Sandbox, Template, TemplateMount
 from sandboxcore.server.errors import NotFoundError
 from sandboxcore.server.names import is_id, new_id, new_sandbox_name
 from sandboxcore.server.services import ledger, quota
@@ -57,6 +58,16 @@ _ROWS = ROWS.where(Sandbox.workspace_id == bindparam("workspace_id"))
 _LIST = _ROWS.order_by(Sandbox.created_at, Sandbox.id)
 _BY_NAME = _ROWS.where(Sandbox.name == bindparam("name"))
 _BY_ID = _ROWS.where(Sandbox.id == bindparam("id"))
+_TAKEN = (
+    *("name", "warm", "idempotency_key", "created_by", "created_at", "updated_at"),
+    *("ttl_seconds", "idle_ttl_seconds", "expires_at", "last_activity_at"),
+)
+_SANDBOXES = Base.metadata.tables["sandboxes"]
+_TAKE = (
+    update(_SANDBOXES)
+    .where(_SANDBOXES.c.id == bindparam("taken"))
+    .values({field: bindparam(field) for field in _TAKEN})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ async def create_sandbox(
                 session, workspace_id=actor.workspace_id, template_name=template_name, is_alive=is_alive
             )
             if claimed.sandbox is not None:
-                _take(claimed.sandbox, wanted)
+                await _take(session, claimed.sandbox, wanted)
                 await _record_claim(session, claimed.sandbox, actor.actor)
                 return Created(claimed.sandbox, is_new=True)
             template = await find_template(session, actor, template_name)
@@ -152,18 +163,18 @@ def _new_sandbox(template: Template, wanted: dict[str, Any], *, awaited: bool) -
     )
 
 
-def _take(sandbox: Sandbox, wanted: dict[str, Any]) -> None:
+async def _take(session: AsyncSession, sandbox: Sandbox, wanted: dict[str, Any]) -> None:
     """Make a pool's warm sandbox its claimant's; its life begins now."""
-    sandbox.warm = False
-    for field, value in (wanted | {"name": wanted["name"] or sandbox.name.removeprefix(WARM_MARK)}).items():
-        setattr(sandbox, field, value)
+    values = wanted | {"name": wanted["name"] or sandbox.name.removeprefix(WARM_MARK), "warm": False}
+    await session.execute(_TAKE, values | {"taken": sandbox.id})
+    for field, value in values.items():
+        set_committed_value(sandbox, field, value)
 
 
 async def _record_claim(session: AsyncSession, sandbox: Sandbox, actor: str) -> None:
     """The sandbox's template and pool must be loaded."""
     pool = {"pool": sandbox.pool_name, "pool_id": sandbox.pool_id}
     created = {"template": sandbox.template_name, **pool, "start": "warm"}
-    await session.flush()  # before the count: the sandbox is no longer among the ready ones
     claimed = {**pool, "ready_replicas": await count_ready(session, sandbox.pool_id or "")}
     await record_all(session, [(sandbox, "created", created), (sandbox, "claimed", claimed)], actor=actor)
     await ledger.claim(session, sandbox, template_name=sandbox.template_name)

@@ -215,6 +215,8 @@ async def test_a_page_of_templates_shows_their_mounts(api: Api) -> None:
         ("boxes", {"created_by": [str(each) for each in range(51)]}, "created_by", "at most 50 times"),
         ("boxes", {"created_by": ["é" * 500, *(f"{each}" * 400 for each in range(9))]}, "created_by", "4096 bytes"),
         ("boxes", {"created_by": "a\0"}, "created_by", "NUL"),
+        ("boxes", {"created_by": "a" * 513}, "created_by", "at most 512 characters"),
+        ("boxes", {"template": "a" * 101}, "template", "at most 100 characters"),
         ("boxes", {"limit": ["1", "2"]}, "limit", "may be given once"),
         ("volumes", {"in_use": "perhaps"}, "in_use", "neither true nor false"),
         ("templates", {"status": "ready", "limit": "1"}, "status", "no such parameter"),

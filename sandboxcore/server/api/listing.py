@@ -79,13 +79,13 @@ def _sort(parameters: QueryParams, listing: Listing) -> str:
 
 def _values(parameters: QueryParams, listing: Listing, name: str) -> tuple[str, ...]:
     """What a filter lets through; a blank value, as forms send it, restricts nothing."""
-    many = listing.filters[name].many
+    many, longest = listing.filters[name].many, listing.filters[name].schema.get("maxLength", MAX_SELECTION_BYTES)
     values = {value for value in parameters.getlist(name) if value}
     if len(values) > (MAX_VALUES if many else 1):
         most = f"at most {MAX_VALUES} times" if many else "once"
         raise _invalid(name, f"may be given {most}")
-    if any("\0" in value for value in values):
-        raise _invalid(name, "must not have a NUL in it")
+    if any("\0" in value or len(value) > longest for value in values):
+        raise _invalid(name, f"must have at most {longest} characters, none of them NUL")
     return tuple(sorted(values))
 
 

@@ -178,7 +178,7 @@ class Before:
 def _moment(text: str) -> float:
     """Seconds since the epoch. The API shows moments in whole microseconds, rounded; they compare as shown."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return aware.timestamp() - HALF_A_MICROSECOND
     except (ValueError, OverflowError):

@@ -34,7 +34,11 @@ def _unique_name(name: str) -> Iterator[None]:
     except IntegrityError as error:
         if "name" not in str(error.orig):
             raise
-        raise ConflictError("AlreadyExists", f"there is already a workspace '{name}'") from None
+        raise _taken(name) from None
+
+
+def _taken(name: str) -> ConflictError:
+    return ConflictError("AlreadyExists", f"there is already a workspace '{name}'")
 
 
 async def create_workspace(database: Database, *, actor: str, name: str) -> Workspace:
@@ -83,6 +87,14 @@ async def list_workspaces(
         found = (await session.scalars(query)).all()
         total = await session.scalar(select(func.count()).select_from(Workspace).where(*conditions))
     return found, total or 0
+
+
+async def check_free(database: Database, *, workspace_id: str, new_name: str) -> None:
+    """Raise ``ConflictError`` or ``InvalidError`` where the workspace cannot have that name now."""
+    query = select(Workspace.id).where(Workspace.name == check_name(new_name), Workspace.id != workspace_id)
+    async with database.read() as session:
+        if await session.scalar(query) is not None:
+            raise _taken(new_name)
 
 
 async def rename_workspace(database: Database, *, actor: str, workspace_id: str, new_name: str) -> Workspace:

@@ -97,6 +97,20 @@ async def test_renaming_and_limits(office: Office) -> None:
     assert (renamed["actor"], renamed["data"]) == ("ada", {"before": "default"})
 
 
+async def test_a_change_that_fails_changes_nothing(office: Office) -> None:
+    before = await office.workspace("blue")
+    for body in (
+        {"name": "default", "limits": {"max_pools": 1}},
+        {"name": "No!", "limits": {"max_pools": 1}},
+        {"name": "green", "limits": {"max_pools": -1}},
+    ):
+        answer = await office.api.patch("/workspaces/blue", json=body)
+        assert answer.status_code in (409, 422), answer.text
+    assert (await office.api.get("/workspaces/blue")).json() == before
+    same = await office.api.patch("/workspaces/blue", json={"name": "blue", "limits": {"max_pools": 1}})
+    assert same.status_code == 200, same.text
+
+
 async def test_limits_show_what_is_held(office: Office) -> None:
     await office.workspace("blue")
     client = office.client((await office.make_key("blue"))["api_key"])

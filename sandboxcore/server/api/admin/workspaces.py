@@ -77,6 +77,9 @@ async def update_workspace(
     """Rename a workspace, or change its limits and lifetimes. Less than what it holds ends nothing."""
     core = get_core(request)
     found = await find_workspace(request, workspace)
+    if body.name is not None:
+        # Before anything is changed: a call that fails changes nothing.
+        await workspaces.check_free(core.database, workspace_id=found.id, new_name=body.name)
     changes = body.limits.changes() if body.limits else {}
     if changes:
         found = await _set_limits(core, actor, found, changes)

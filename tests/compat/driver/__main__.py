@@ -29,6 +29,12 @@ def main() -> None:
     assert cases.__all__, "the stories register themselves when their modules load"
     parser = argparse.ArgumentParser(prog="tests.compat.driver")
     parser.add_argument("kind", choices=("sync", "async"))
+    missing = [
+        name for name in ("LANGSMITH_ENDPOINT", "LANGSMITH_API_KEY", "COMPAT_SMALL_KEY") if name not in os.environ
+    ]
+    if missing:
+        # Without an endpoint the client would go to its maker's own service.
+        parser.error(f"set {', '.join(missing)}")
     asyncio.run(_run(parser.parse_args().kind))
 
 

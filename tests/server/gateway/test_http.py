@@ -108,6 +108,7 @@ async def test_answers_without_a_body(service: Open, method: str, head: bytes, e
     assert answer.status_code == int(head.split()[1])
     assert answer.content == b""
     assert expected.items() <= dict(answer.headers).items()
+    assert ("content-length" in answer.headers) is ("content-length" in expected)
 
 
 async def test_interim_answers_are_not_the_answer(service: Open) -> None:

@@ -247,6 +247,8 @@ class ServerCapabilities:
     network: str | None = None
     """``none``, ``egress`` or ``host``."""
     volumes: bool | None = None
+    volumes_shared: bool | None = None
+    """Whether several sandboxes may have one volume mounted at once."""
     images: tuple[str, ...] = ()
     """Images that can be used at once; those of registries are not listed."""
     notes: tuple[str, ...] = ()
@@ -256,7 +258,10 @@ class ServerCapabilities:
     def from_dict(cls, data: Mapping[str, Any]) -> ServerCapabilities:
         """Read the answer of ``GET /capabilities``. Raises ``InvalidResponseError``."""
         fields = Fields(data, "capabilities")
-        flags = ("isolated", "cpu_limit", "memory_limit", "pids_limit", "storage_limit", "volumes")
+        flags = (
+            *("isolated", "cpu_limit", "memory_limit", "pids_limit", "storage_limit"),
+            *("volumes", "volumes_shared"),
+        )
         return cls(
             runtime=fields.text("runtime"),
             problem=fields.optional_text("problem"),

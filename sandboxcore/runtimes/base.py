@@ -109,6 +109,17 @@ class RuntimeSandbox:
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeVolume:
+    """What the runtime knows of one volume."""
+
+    id: str
+    size_bytes: int
+    """What it was asked to hold; a runtime may have rounded it up a little."""
+    written_at: float
+    """Seconds since the epoch when it was last written to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What one sandbox uses now; ``None`` where the runtime cannot tell."""
 
@@ -139,6 +150,8 @@ class Capabilities:
     """One sentence for each thing that is not enforced, with what would mend it."""
     storage_class: str | None = None
     """What its volumes are, where it has them."""
+    volumes_shared: bool = False
+    """Whether several sandboxes may have one volume mounted at once, each seeing what the others write."""
 
 
 class Runtime(Protocol):
@@ -193,4 +206,10 @@ class Runtime(Protocol):
 
         May take as long as copying its contents. Raises ``VolumeInUseError``, ``VolumeError`` (the volume is as it
         was) or ``RuntimeUnavailableError`` (it may have grown: ask again).
+        """
+
+    async def list_volumes(self) -> list[RuntimeVolume] | None:
+        """Every volume that can be mounted, whoever had it made; None where the runtime cannot tell.
+
+        Raises ``RuntimeUnavailableError``. Those that are half made need not be there.
         """

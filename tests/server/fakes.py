@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandboxcore.runtimes.base import Capabilities, RuntimeSandbox, RuntimeUnavailableError, Usage
+from sandboxcore.runtimes.base import Capabilities, RuntimeSandbox, RuntimeUnavailableError, RuntimeVolume, Usage
 
 if TYPE_CHECKING:
     from sandboxcore.runtimes.base import SandboxSpec
@@ -53,6 +53,7 @@ class FakeRuntime:
             volumes=self.has_volumes,
             images=("host",),
             storage_class="memory" if self.has_volumes else None,
+            volumes_shared=self.has_volumes,
         )
 
     async def create(self, spec: SandboxSpec) -> RuntimeSandbox:
@@ -92,6 +93,9 @@ class FakeRuntime:
     async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
         await self._change_volumes()
         self.volumes[volume_id] = size_bytes
+
+    async def list_volumes(self) -> list[RuntimeVolume]:
+        return [RuntimeVolume(volume_id, size, time.time()) for volume_id, size in self.volumes.items()]
 
     async def _change_volumes(self) -> None:
         await self.may_change_volumes.wait()

@@ -11,6 +11,7 @@ from sandboxcore.runtimes.base import (
     Capabilities,
     RuntimeSandbox,
     RuntimeUnavailableError,
+    RuntimeVolume,
     SandboxGoneError,
     StartFailedError,
     StartFailure,
@@ -211,6 +212,16 @@ class NamespacesRuntime:
     async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
         """Grow a volume. Raises ``VolumeInUseError``, ``VolumeError``."""
         await self._change_volume("volume_resize", id=volume_id, size_bytes=size_bytes)
+
+    async def list_volumes(self) -> list[RuntimeVolume] | None:
+        """Every volume of the host."""
+        volumes: list[RuntimeVolume] = []
+        more = True
+        while more:
+            page = await self._host.ask("volume_list", after=volumes[-1].id if volumes else "")
+            volumes += [RuntimeVolume(**found) for found in page["volumes"]]
+            more = page["more"] and bool(page["volumes"])
+        return volumes
 
     async def _change_volume(self, operation: str, **fields: Any) -> None:
         try:

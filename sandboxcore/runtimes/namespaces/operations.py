@@ -9,6 +9,7 @@ destroy        id                     empty, when nothing is left of it
 inspect        id                     ``{"sandbox": ...}``, null where there is none
 list           after                  ``{"sandboxes": [...], "more": bool}``, by id
 usage          id                     the fields of ``Usage``
+volume_list    after                  ``{"volumes": [...], "more": bool}``, by id, each the fields of ``RuntimeVolume``
 volume_create  id, size_bytes         empty, when it is there
 volume_delete  id                     empty, when nothing is left of it
 volume_resize  id, size_bytes         empty, when it has that size
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 PAGE = 500
 EXAMINE_AGAIN = 10.0
 """Seconds after which a machine that could not isolate is looked at once more."""
-_FIRST_ID = ""
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +97,7 @@ class Operations:
         answer({"result": {"sandbox": _shown(sandbox) if sandbox else None}})
 
     def list(self, sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
-        after = requests.text(request, "after", 64) if request.get("after") else _FIRST_ID
-        page = sandboxes.listed(after, PAGE + 1)
+        page = sandboxes.listed(requests.after(request), PAGE + 1)
         answer({"result": {"sandboxes": [_shown(sandbox) for sandbox in page[:PAGE]], "more": len(page) > PAGE}})
 
     def usage(self, sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
@@ -108,6 +107,10 @@ class Operations:
             return
         counters, storage = sandboxes.counters(sandbox)
         answer({"result": {**asdict(counters), "storage_bytes": storage}})
+
+    def volume_list(self, _sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
+        page = self._volumes.listed(requests.after(request), PAGE + 1)
+        answer({"result": {"volumes": [asdict(volume) for volume in page[:PAGE]], "more": len(page) > PAGE}})
 
     def volume_create(self, _sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
         volume_id, size = requests.sandbox_id(request), requests.volume_size(request)
@@ -135,6 +138,7 @@ OPERATIONS: dict[str, Callable[[Operations, Sandboxes, Mapping[str, Any], Answer
     "inspect": Operations.inspect,
     "list": Operations.list,
     "usage": Operations.usage,
+    "volume_list": Operations.volume_list,
     "volume_create": Operations.volume_create,
     "volume_delete": Operations.volume_delete,
     "volume_resize": Operations.volume_resize,

@@ -100,6 +100,7 @@ class Findings:
             images=(image.NAME,),
             notes=tuple(str(item) for item in self.missing),
             storage_class="ext4" if self.means.volumes else None,
+            volumes_shared=self.means.volumes,
         )
 
 

@@ -40,6 +40,11 @@ def sandbox_id(request: Mapping[str, Any]) -> str:
     return matching(request, "id", _ID, "a UUID in lower case")
 
 
+def after(request: Mapping[str, Any]) -> str:
+    """After which id a page begins; empty for the first page."""
+    return text(request, "after", 64) if request.get("after") else ""
+
+
 def volume_size(request: Mapping[str, Any]) -> int:
     """The field ``size_bytes`` of a volume. Raises ``RequestError``."""
     return integer(request, "size_bytes", VOLUME_BYTES)

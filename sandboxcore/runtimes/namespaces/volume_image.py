@@ -13,10 +13,11 @@ import os
 import signal
 import subprocess
 import time
+from bisect import bisect_right
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sandboxcore.runtimes.base import VolumeError, VolumeInUseError
+from sandboxcore.runtimes.base import RuntimeVolume, VolumeError, VolumeInUseError
 from sandboxcore.runtimes.namespaces import loop, syscalls
 from sandboxcore.runtimes.namespaces.layer import copy_into
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+FINISHED = ".img"
 UNFINISHED = ".new"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BLOCK = 4096
@@ -42,7 +44,22 @@ _MENDED = 1
 
 def path_of(folder: Path, volume_id: str) -> Path:
     """Where the image of a volume lies; the id must have been checked."""
-    return folder / f"{volume_id}.img"
+    return folder / f"{volume_id}{FINISHED}"
+
+
+def listed(folder: Path, after: str, most: int) -> list[RuntimeVolume]:
+    """Volumes by id from the one after ``after``, at most so many."""
+    ids = sorted(name.removesuffix(FINISHED) for name in os.listdir(folder) if name.endswith(FINISHED))
+    found: list[RuntimeVolume] = []
+    for volume_id in ids[bisect_right(ids, after) :]:
+        if len(found) == most:
+            break
+        try:
+            about = path_of(folder, volume_id).stat()
+        except FileNotFoundError:
+            continue  # removed since the folder was read
+        found.append(RuntimeVolume(volume_id, about.st_size, about.st_mtime))
+    return found
 
 
 def make(folder: Path, volume_id: str, size: int) -> None:
@@ -65,10 +82,11 @@ def grow(folder: Path, volume_id: str, size: int) -> None:
     """Give a volume more room, on a copy. Raises ``VolumeError``, ``VolumeInUseError``, ``OSError``."""
     path = path_of(folder, volume_id)
     size = _whole_blocks(size)
+    with locked(path) as image:
+        if os.fstat(image).st_size == size:
+            return  # whoever asks again, or second, is answered even when it has been mounted since
     with _idle(path) as image:
         now = os.fstat(image).st_size
-        if size == now:
-            return
         if size < now:
             raise VolumeError(f"the volume has {now} bytes already; a volume only grows", kind="Shrink")
         unfinished = path.with_suffix(UNFINISHED)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sandboxcore.runtimes.base import RuntimeVolume
     from sandboxcore.runtimes.namespaces.events import Events
 
     Done = Callable[[VolumeError | None], None]
@@ -48,6 +49,10 @@ class Volumes:
     def exists(self, volume_id: str) -> bool:
         """Whether there is such a volume."""
         return volume_image.path_of(self._folder, volume_id).exists()
+
+    def listed(self, after: str, most: int) -> list[RuntimeVolume]:
+        """Volumes by id from the one after ``after``, at most so many."""
+        return volume_image.listed(self._folder, after, most)
 
     def create(self, volume_id: str, size: int, done: Done) -> None:
         """Make a volume; ``done`` is called once, with an error or without. So for the other two."""

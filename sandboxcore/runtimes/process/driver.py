@@ -34,7 +34,7 @@ from sandboxcore.runtimes.process.tree import descendants, kill_all, marked, sna
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandboxcore.runtimes.base import SandboxSpec
+    from sandboxcore.runtimes.base import RuntimeVolume, SandboxSpec
 
 IMAGE = "host"
 NO_VOLUMES = "the process runtime isolates nothing, so it cannot mount volumes; choose the namespaces runtime"
@@ -116,6 +116,10 @@ class ProcessRuntime:
         """See ``Runtime``."""
         del volume_id, size_bytes
         raise VolumeError(NO_VOLUMES, kind="Unsupported")
+
+    async def list_volumes(self) -> list[RuntimeVolume] | None:
+        """See ``Runtime``: there is never one."""
+        return []
 
     @contextmanager
     def _refused(self, message: str) -> Iterator[None]:

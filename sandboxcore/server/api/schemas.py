@@ -346,6 +346,9 @@ class CapabilitiesOut(Body):
     storage_limit: bool | None = None
     network: str | None = None
     volumes: bool | None = None
+    volumes_shared: Annotated[
+        bool | None, Field(description="Whether several sandboxes may have one volume mounted at once.")
+    ] = None
     storage_class: str | None = None
     images: list[str] | None = None
     notes: list[str] | None = None

@@ -25,6 +25,7 @@ async def test_what_is_written_stays(runtime: Runtime) -> None:
     volume = str(uuid.uuid4())
     for _ in range(2):
         await runtime.create_volume(volume, SIZE)
+    assert (await listed(runtime))[volume] == SIZE
     first = await runtime.create(spec(mounts=(VolumeMount(volume, "/data"),)))
     assert (await run(first.shim_socket, "echo kept > /data/file")).exit_code == 0
     with pytest.raises(VolumeInUseError):
@@ -34,13 +35,38 @@ async def test_what_is_written_stays(runtime: Runtime) -> None:
     await runtime.destroy(first.id)
     for _ in range(2):
         await runtime.resize_volume(volume, 2 * SIZE)
+    assert (await listed(runtime))[volume] == 2 * SIZE
     second = await runtime.create(spec(mounts=(VolumeMount(volume, "/data"),)))
     assert (await run(second.shim_socket, "cat /data/file")).stdout == b"kept\n"
+    # Whoever asks again, or second, is answered even while it is mounted.
+    await runtime.resize_volume(volume, 2 * SIZE)
     await runtime.destroy(second.id)
     with pytest.raises(VolumeError):
         await runtime.resize_volume(volume, SIZE)
     for _ in range(2):
         await runtime.delete_volume(volume)
+    assert volume not in await listed(runtime)
+
+
+async def listed(runtime: Runtime) -> dict[str, int]:
+    """Sizes of the volumes that there are, by identifier."""
+    volumes = await runtime.list_volumes()
+    assert volumes is not None
+    return {volume.id: volume.size_bytes for volume in volumes}
+
+
+async def test_sandboxes_share_one_where_it_says_so(runtime: Runtime) -> None:
+    if not runtime.capabilities().volumes_shared:
+        assert not runtime.capabilities().volumes
+        return
+    volume = str(uuid.uuid4())
+    await runtime.create_volume(volume, SIZE)
+    one, two = [await runtime.create(spec(mounts=(VolumeMount(volume, "/data"),))) for _ in range(2)]
+    assert (await run(one.shim_socket, "echo shared > /data/file")).exit_code == 0
+    assert (await run(two.shim_socket, "cat /data/file")).stdout == b"shared\n"
+    for made in (one, two):
+        await runtime.destroy(made.id)
+    await runtime.delete_volume(volume)
 
 
 async def is_refused(runtime: Runtime) -> None:
@@ -50,6 +76,7 @@ async def is_refused(runtime: Runtime) -> None:
             await change(volume, SIZE)
         assert refused.value.kind == "Unsupported"
     await runtime.delete_volume(volume)
+    assert await listed(runtime) == {}
     with pytest.raises(StartFailedError) as failed:
         await runtime.create(spec(mounts=(VolumeMount(volume, "/data"),)))
     assert failed.value.kind == "SandboxConfig"

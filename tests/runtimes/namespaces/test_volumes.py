@@ -18,6 +18,7 @@ from sandboxcore.runtimes.base import (
     VolumeInUseError,
     VolumeMount,
 )
+from sandboxcore.runtimes.namespaces import volume_image
 from sandboxcore.runtimes.namespaces.driver import NamespacesRuntime
 from tests.runtimes.namespaces.conftest import MIB, Box, Host, needs_root, spec, wait_until
 
@@ -240,6 +241,9 @@ async def killed_during(host: Host, runtime: NamespacesRuntime, operation: str, 
     wait_until(lambda: not workers(host), "the worker ends with the host")
     host.start()
     assert [path.suffix for path in (host.state_dir / "volumes").iterdir() if path.suffix != ".img"] == []
+    listed = await runtime.list_volumes()
+    assert listed is not None
+    assert {found.id for found in listed} == {path.stem for path in (host.state_dir / "volumes").iterdir()}
 
 
 def workers(host: Host) -> list[Path]:
@@ -304,3 +308,11 @@ async def test_work_on_volumes_holds_up_nobody(host: Host) -> None:
         assert not slow.done()
         assert await box.output("echo fine") == "fine\n"
         await slow
+
+
+def test_a_list_comes_in_pages(tmp_path: Path) -> None:
+    for name in ("b.img", "a.img", "d.img", "c.img", "x.new"):
+        (tmp_path / name).write_bytes(b"0" * 10)
+    pages = [volume_image.listed(tmp_path, after, 2) for after in ("", "b", "bb", "d")]
+    assert [[found.id for found in page] for page in pages] == [["a", "b"], ["c", "d"], ["c", "d"], []]
+    assert pages[0][0].size_bytes == 10

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sandboxcore.runtimes.base import (
     Capabilities,
     RuntimeSandbox,
+    RuntimeVolume,
     SandboxGoneError,
     StartFailedError,
     Usage,
@@ -63,6 +64,7 @@ class FolderRuntime:
             volumes=True,
             images=("ok", BROKEN, SLOW),
             storage_class="file",
+            volumes_shared=True,
         )
 
     async def create(self, spec: SandboxSpec) -> RuntimeSandbox:
@@ -107,11 +109,16 @@ class FolderRuntime:
 
     async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
         self._step("before the runtime's resize_volume")
-        self._refuse_in_use(volume_id)
         if not (self._volumes / volume_id).exists():
             raise VolumeError("there is no such volume", kind="Missing")
+        if int((self._volumes / volume_id).read_text()) == size_bytes:
+            return
+        self._refuse_in_use(volume_id)
         (self._volumes / volume_id).write_text(str(size_bytes))
         self._step("after the runtime's resize_volume")
+
+    async def list_volumes(self) -> list[RuntimeVolume]:
+        return [RuntimeVolume(path.name, int(path.read_text()), time.time()) for path in self._volumes.iterdir()]
 
     def _refuse_in_use(self, volume_id: str) -> None:
         for path in self._boxes.iterdir():

@@ -1,6 +1,6 @@
 """Starting one program inside a sandbox: what happens between PID 1's fork and the program's first instruction.
 
-PID 1 forks a *guard*, the guard forks the *command*. The guard adopts every orphan that the command leaves (it is
+PID 1 forks a *guard*, the guard spawns the *command*. The guard adopts every orphan that the command leaves (it is
 their subreaper), tells the shim through a pipe of its own what became of the command, and lives as long as a
 descendant does. Its reports are JSON objects, one a line: ``{"started": pid}`` or ``{"failed": text}``, then
 ``{"exit": code}``.
@@ -17,7 +17,7 @@ import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sandboxcore.runtimes.namespaces import signals, syscalls
+from sandboxcore.runtimes.namespaces import signals, spawn, syscalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,20 +86,56 @@ def run_guard(command: Command, report: int) -> NoReturn:
 def _guard(command: Command, report: int) -> int:
     signals.reset_but_pipe()
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    failure_read, failure_write = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if pid == 0:
-        _become(command, failure_write)
-    os.close(failure_write)
-    syscalls.close_others((report, failure_read))
-    failure = os.read(failure_read, MAX_REPORT)
-    if failure:
-        _send_report(report, failed=failure.decode(errors="replace"))
+    try:
+        pid = _start(command)
+    except CommandError as error:
+        _send_report(report, failed=str(error))
         return 1
-    os.close(failure_read)
+    syscalls.close_others((report,))
+    os.chdir("/")  # the command's folder is its own to leave
     _send_report(report, started=pid)
     _wait_for_all(pid, report)
     return 0
+
+
+def _start(command: Command) -> int:
+    """The process id of the command. Raises ``CommandError``, or ``OSError`` where there is no descriptor left."""
+    _enter(command.cwd, command.env["HOME"])
+    if command.terminal is None:
+        # Copies first: one of them may sit on a number that another must get.
+        stdio = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10) for descriptor in command.stdio]
+        syscalls.close_on_exec(3)
+        return _spawn(command, stdio, terminal=None)
+    syscalls.close_on_exec(3)
+    return _spawn(command, (), terminal=_prepare_terminal(command.terminal))
+
+
+def _prepare_terminal(number: int) -> str:
+    """The path of a terminal whose input is UTF-8 to the kernel."""
+    path = f"/dev/pts/{number}"
+    terminal = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    attributes = termios.tcgetattr(terminal)
+    attributes[0] |= _IUTF8
+    termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+    return path
+
+
+def _spawn(command: Command, stdio: Sequence[int], terminal: str | None) -> int:
+    path = command.env.get("PATH", SEARCH_PATH)
+    denied = None
+    for candidate in command.candidates:
+        for file in _places(candidate[0], path):
+            try:
+                return spawn.spawn(file, candidate, command.env, stdio=stdio, terminal=terminal)
+            except PermissionError:
+                # As a shell does: a later folder of the path may have one that can be run.
+                denied = denied or file
+            except OSError as error:
+                _check_missing(file, error)
+        if denied is not None:
+            raise CommandError(f"cannot run {denied}: Permission denied")
+    wanted = " or ".join(dict.fromkeys(candidate[0] for candidate in command.candidates))
+    raise CommandError(f"program not found: {wanted}")
 
 
 def _wait_for_all(command_pid: int, report: int) -> None:
@@ -123,44 +159,6 @@ def _send_report(report: int, **content: Any) -> None:
         return
 
 
-def _become(command: Command, failure: int) -> NoReturn:
-    """Be the command: set everything up and execute it; a failure goes through the pipe."""
-    try:
-        _set_up(command, failure)
-        _execute(command)
-    except CommandError as error:
-        os.write(failure, str(error).encode(errors="replace")[: MAX_REPORT // 2])
-    except OSError as error:
-        os.write(failure, f"cannot start the command: {error.strerror}".encode())
-    finally:
-        os._exit(127)
-
-
-def _set_up(command: Command, failure: int) -> None:
-    signals.reset()
-    os.setsid()
-    stdio = command.stdio if command.terminal is None else [_take_terminal(command.terminal)] * 3
-    _place_stdio(stdio)
-    syscalls.close_others((0, 1, 2, failure))
-    _enter(command.cwd, command.env["HOME"])
-
-
-def _take_terminal(number: int) -> int:
-    terminal = os.open(f"/dev/pts/{number}", os.O_RDWR)
-    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-    attributes = termios.tcgetattr(terminal)
-    attributes[0] |= _IUTF8
-    termios.tcsetattr(terminal, termios.TCSANOW, attributes)
-    return terminal
-
-
-def _place_stdio(stdio: Sequence[int]) -> None:
-    # Copies first: one of them may sit on a number that another must get.
-    copies = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10) for descriptor in stdio]
-    for target, descriptor in enumerate(copies):
-        os.dup2(descriptor, target)
-
-
 def _enter(cwd: str | None, home: str) -> None:
     if cwd is None:
         try:
@@ -172,24 +170,6 @@ def _enter(cwd: str | None, home: str) -> None:
         os.chdir(cwd)
     except OSError as error:
         raise CommandError(f"cannot use the working directory {cwd}: {error.strerror}") from None
-
-
-def _execute(command: Command) -> NoReturn:
-    path = command.env.get("PATH", SEARCH_PATH)
-    denied = None
-    for candidate in command.candidates:
-        for file in _places(candidate[0], path):
-            try:
-                os.execve(file, list(candidate), dict(command.env))  # noqa: S606 - what a sandbox is for
-            except PermissionError:
-                # As a shell does: a later folder of the path may have one that can be run.
-                denied = denied or file
-            except OSError as error:
-                _check_missing(file, error)
-        if denied is not None:
-            raise CommandError(f"cannot run {denied}: Permission denied")
-    wanted = " or ".join(dict.fromkeys(candidate[0] for candidate in command.candidates))
-    raise CommandError(f"program not found: {wanted}")
 
 
 def _places(program: str, path: str) -> list[str]:
@@ -204,6 +184,8 @@ def _check_missing(file: str, error: OSError) -> None:
         if not os.path.lexists(file):
             return
         raise CommandError(f"cannot run {file}: the interpreter or library that it needs is missing")
+    if error.errno in (errno.EAGAIN, errno.ENOMEM):
+        raise CommandError(describe_fork_error(error))
     if error.errno == errno.E2BIG:
         raise CommandError("the command line and environment together are too long")
     if error.errno == errno.ENOEXEC:

@@ -77,6 +77,7 @@ _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x1 | 0x40
 
 # Numbers of these are the same on every architecture that Linux added since 2011, x86-64 included.
+_CLOSE_RANGE_CLOEXEC = 4
 _NR_OPEN_TREE, _NR_MOVE_MOUNT, _NR_CLOSE_RANGE, _NR_MOUNT_SETATTR = 428, 429, 436, 442
 _NR_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine(), 220)
 _NR_RT_SIGACTION = {"x86_64": 13, "aarch64": 134}.get(platform.machine(), 134)
@@ -175,6 +176,11 @@ def close_others(kept: Iterable[int]) -> None:
         if low < descriptor:
             _check(libc.syscall(_NR_CLOSE_RANGE, low, descriptor - 1, 0), "close_range")
         low = descriptor + 1
+
+
+def close_on_exec(low: int) -> None:
+    """Let exec close every descriptor from ``low`` on."""
+    _check(libc.syscall(_NR_CLOSE_RANGE, low, _NO_DESCRIPTOR - 1, _CLOSE_RANGE_CLOEXEC), "close_range")
 
 
 def unignore_library_signals() -> None:

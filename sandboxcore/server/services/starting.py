@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandboxcore.runtimes.base import Resources, RuntimeUnavailableError, SandboxSpec, StartFailedError, VolumeMount
+from sandboxcore.server.dataplane.rehearsal import rehearse
 from sandboxcore.server.errors import UnavailableError
 from sandboxcore.server.names import new_id
 from sandboxcore.server.quantity import parse_bytes, parse_millis
@@ -62,6 +63,11 @@ class Starter:
         return sandbox_id in self._starts
 
     @property
+    def busy(self) -> set[str]:
+        """The sandboxes that this process starts or ends now."""
+        return {*self._starts, *self._ends}
+
+    @property
     def under_way(self) -> int:
         """How many starts this process runs now."""
         return len(self._starts)
@@ -84,12 +90,12 @@ class Starter:
         task = self._starts.get(sandbox.id)
         if task is None:
             spec = spec_of(sandbox, self._pids)
-            task = asyncio.create_task(self._start(spec), name=f"start {sandbox.id}")
+            task = asyncio.create_task(self._start(spec, warm=sandbox.warm), name=f"start {sandbox.id}")
             self._starts[sandbox.id] = task
             task.add_done_callback(lambda _task: self._starts.pop(spec.id, None))
         return task
 
-    async def _start(self, spec: SandboxSpec) -> Outcome:
+    async def _start(self, spec: SandboxSpec, *, warm: bool) -> Outcome:
         try:
             made = await self._runtime.require().create(spec)
         except StartFailedError as error:
@@ -104,6 +110,8 @@ class Starter:
             return await self._failed(
                 spec.id, "SandboxConfig", "the runtime failed in an unknown way; see sandboxd's log"
             )
+        if warm:
+            await rehearse(str(made.shim_socket))
         return await self._made(made)
 
     async def _made(self, made: RuntimeSandbox) -> Outcome:

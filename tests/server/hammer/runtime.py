@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -38,15 +37,13 @@ class FolderRuntime:
             part.mkdir(parents=True, exist_ok=True)
         self._step = step
         self._socket = folder / "shim.sock"
-        self._listener: socket.socket | None = None
+        self._listener: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen for the looks at whether a sandbox is alive."""
+        """Listen for the looks at whether a sandbox is alive, and answer nothing."""
         if self._listener is None:
             self._socket.unlink(missing_ok=True)
-            self._listener = socket.socket(socket.AF_UNIX)
-            self._listener.bind(str(self._socket))
-            self._listener.listen(1024)
+            self._listener = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), self._socket)
 
     async def close(self) -> None:
         if self._listener is not None:

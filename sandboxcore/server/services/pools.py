@@ -223,15 +223,17 @@ async def _mark_dead(session: AsyncSession, sandbox: Sandbox) -> None:
         await record_warm(session, sandbox.pool, "warm_failed", actor="system", sandbox_id=sandbox.id, data=data)
 
 
+_FIRST_OF_TEMPLATE = (
+    select(Pool.id, Pool.replicas, Pool.limited, Pool.status_message)
+    .where(Pool.template_id == bindparam("template_id"))
+    .order_by(case((Pool.replicas == 0, 1), else_=0), Pool.created_at)
+    .limit(1)
+)
+
+
 async def why_missed(session: AsyncSession, template: Template, claimed: Claimed) -> Miss | None:
     """Why ``claim`` gave nothing, and which pool should have had it; None where the template has no pool."""
-    query = (
-        select(Pool.id, Pool.replicas, Pool.limited, Pool.status_message)
-        .where(Pool.template_id == template.id)
-        .order_by(case((Pool.replicas == 0, 1), else_=0), Pool.created_at)
-        .limit(1)
-    )
-    pool = (await session.execute(query)).first()
+    pool = (await session.execute(_FIRST_OF_TEMPLATE, {"template_id": template.id})).first()
     if pool is None:
         return None
     if pool.replicas == 0:

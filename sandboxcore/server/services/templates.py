@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload, selectinload
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount, Volume
@@ -113,12 +113,20 @@ async def delete_template(database: Database, *, actor: Caller, name: str) -> No
         raise ConflictError("InUse", f"template '{name}' has just come into use") from None
 
 
+_IN_WORKSPACE = (
+    select(Template)
+    .where(Template.workspace_id == bindparam("workspace_id"))
+    .options(joinedload(Template.mounts).joinedload(TemplateMount.volume))
+)
+_BY_NAME = _IN_WORKSPACE.where(Template.name == bindparam("name"))
+_BY_NAME_OR_ID = _IN_WORKSPACE.where(or_(Template.name == bindparam("name"), Template.id == bindparam("name")))
+
+
 async def find_template(session: AsyncSession, caller: Caller, name: str) -> Template:
     """The template of this name or identifier in the caller's workspace. Raises ``NotFoundError``."""
-    condition = or_(Template.name == name, Template.id == name) if is_id(name) else Template.name == name
-    template = await session.scalar(
-        select(Template).where(Template.workspace_id == caller.workspace_id, condition).options(WITH_MOUNTS)
-    )
+    query = _BY_NAME_OR_ID if is_id(name) else _BY_NAME
+    found = await session.scalars(query, {"workspace_id": caller.workspace_id, "name": name})
+    template: Template | None = found.unique().first()
     if template is None:
         raise NotFoundError("template", name)
     return template

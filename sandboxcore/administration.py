@@ -121,6 +121,59 @@ class WorkspaceCounts:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """One thing that is not as the server's database wants it.
+
+    ``kind`` is ``sandbox``, ``volume``, ``usage``, ``history`` or ``workspace``; ``action`` the step that mends it, of
+    which ``leave`` is none; ``outcome`` is None in a dry run.
+    """
+
+    kind: str
+    id: str
+    action: str
+    reason: str = ""
+    workspace: str | None = None
+    name: str | None = None
+    since: str | None = None
+    outcome: str | None = None
+    message: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Difference:
+        """Read one of a reconciliation."""
+        fields = Fields(data, "difference")
+        texts = ("workspace", "name", "since", "outcome", "message")
+        return cls(
+            fields.required_text("kind"),
+            fields.required_text("id"),
+            fields.required_text("action"),
+            fields.text("reason"),
+            **{name: fields.optional_text(name) for name in texts},
+        )
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """Where a server's database and its runtime differ; of more than 1000 ``total`` differences the first are told."""
+
+    runtime: str
+    differences: tuple[Difference, ...] = ()
+    total: int = 0
+    checked_at: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Reconciliation:
+        """Read a reconciliation."""
+        fields = Fields(data, "reconciliation")
+        return cls(
+            fields.required_text("runtime"),
+            tuple(map(Difference.from_dict, fields.objects("differences"))),
+            fields.integer("total"),
+            fields.optional_text("checked_at"),
+        )
+
+
+@dataclass(frozen=True)
 class AdminKey:
     """A key of the admin API; ``id`` is its public part. ``status`` is ``living``, ``expired`` or ``revoked``."""
 

@@ -21,6 +21,7 @@ ADMIN_KEYS = "/admin-keys"
 KEYS = "/keys"
 LIMITS = "/limits"
 USAGE = "/usage"
+RECONCILIATION = "/reconciliation"
 
 
 def read(path: str, query: Mapping[str, str | list[str]] | None = None) -> Call:
@@ -71,6 +72,12 @@ def make_key(path: str, body: Mapping[str, Any]) -> Call:
 def end_key(path: str) -> Call:
     """End a key; when repeated, its absence is success."""
     return Call("DELETE", path, _failure("key", "delete"), settled=Settlement(404))
+
+
+def reconcile(*, remove_volumes: bool, timeout: float) -> Call:
+    """Mend what differs now; safe to repeat."""
+    params = {"remove_volumes": "true"} if remove_volumes else None
+    return Call("POST", RECONCILIATION, _failure("reconciliation", "update"), params=params, timeout=timeout)
 
 
 def _failure(resource: str, action: Action) -> Callable[[Reply], SandboxClientError]:

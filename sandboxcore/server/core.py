@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ class Core:
     pools: PoolKeeper
     addresses: Addresses
     claims: ClaimLog
+    mending: asyncio.Lock
+    """Held while differences between the database and the runtime are looked for and mended."""
 
 
 def build_core(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -> Core:
@@ -67,4 +70,5 @@ def build_core(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
         pools=keeper,
         addresses=Addresses(settings),
         claims=ClaimLog(database, settings),
+        mending=asyncio.Lock(),
     )

@@ -40,10 +40,10 @@ class WorkspaceEnder:
             task.add_done_callback(lambda _task: self._ends.pop(workspace_id, None))
         return task
 
-    async def take_up(self) -> None:
-        """Go on with every end that a server before this one, or a runtime that was away, left half done."""
-        for workspace_id in await workspace_ending.marked(self._database):
-            self.begin(workspace_id)
+    @property
+    def busy(self) -> set[str]:
+        """The workspaces that this process ends now."""
+        return set(self._ends)
 
     async def _end(self, workspace_id: str) -> None:
         """The reconciler comes back to what fails here, since the mark stays."""

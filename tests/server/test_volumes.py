@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import or_, select, update
 
 from sandboxcore.runtimes.base import RuntimeUnavailableError, VolumeError, VolumeFailure, VolumeInUseError
 from sandboxcore.server.db.models import Volume
 from sandboxcore.server.reconcile import reconcile
-from sandboxcore.server.services import keys, volumes
+from sandboxcore.server.services import keys
 from tests.server.conftest import unique
 from tests.server.test_creating import eventually
 
@@ -42,10 +42,16 @@ def idle(server: Inside, volume_id: str) -> Callable[[], bool]:
     return lambda: not server.core.volumes.is_working(volume_id)
 
 
+async def unfinished(server: Inside) -> bool:
+    """Whether any volume is not as it is wanted."""
+    waits = or_(Volume.state.in_(("provisioning", "deleting")), Volume.wanted_size.is_not(None))
+    return bool(await server.core.database.fetch_all(select(Volume.id).where(waits), {}))
+
+
 async def settled(server: Inside) -> None:
     """Wait until every volume is as it is wanted."""
     async with asyncio.timeout(10):
-        while await volumes.unfinished(server.core.database):
+        while await unfinished(server):
             await asyncio.sleep(0.01)
 
 
@@ -240,7 +246,7 @@ async def test_deleting_in_the_middle_of_making(inside: Start) -> None:
     server.runtime.may_change_volumes.clear()
     making = asyncio.create_task(server.client.post("/volumes", json={"name": "data", "size": "1Gi"}))
     async with asyncio.timeout(10):
-        while not await volumes.unfinished(server.core.database):
+        while not await unfinished(server):
             await asyncio.sleep(0.01)
     deleting = asyncio.create_task(server.client.delete("/volumes/data"))
     assert failure(await making) == (404, "VolumeNotFound")

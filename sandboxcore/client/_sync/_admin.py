@@ -12,6 +12,7 @@ from sandboxcore.administration import (
     LimitsAndHeld,
     NewAdminKey,
     NewApiKey,
+    Reconciliation,
     Workspace,
     WorkspaceCounts,
 )
@@ -209,6 +210,22 @@ class AdminClient:
     def revoke_key(self, workspace: str, key: str) -> None:
         """End a key for good, and what is open with it; commands go on. Raises ``ResourceNotFoundError``."""
         self._http.fetch(calls.end_key(calls.key(workspace, key)))
+
+    def get_reconciliation(self) -> Reconciliation:
+        """Where the server's database and its runtime differ, and what it would do about it; nothing is done.
+
+        Raises ``SandboxAPIError`` while the runtime cannot be used.
+        """
+        return Reconciliation.from_dict(self._http.json(calls.read(calls.RECONCILIATION)))
+
+    def reconcile(self, *, remove_volumes: bool = False, timeout: float = 120.0) -> Reconciliation:
+        """Mend what differs now, within ``timeout`` seconds; what became of each difference is its ``outcome``.
+
+        ``remove_volumes`` removes volumes that no row of the database knows, with all that they hold. Raises as
+        ``get_reconciliation``.
+        """
+        call = calls.reconcile(remove_volumes=remove_volumes, timeout=timeout)
+        return Reconciliation.from_dict(self._http.json(call))
 
     def create_admin_key(
         self, name: str, *, expires_at: datetime | str | None = None, expires_in_seconds: int | None = None

@@ -49,7 +49,7 @@ def path_of(folder: Path, volume_id: str) -> Path:
 
 def listed(folder: Path, after: str, most: int) -> list[RuntimeVolume]:
     """Volumes by id from the one after ``after``, at most so many."""
-    ids = sorted(name.removesuffix(FINISHED) for name in os.listdir(folder) if name.endswith(FINISHED))
+    ids = sorted(path.stem for path in folder.iterdir() if path.suffix == FINISHED)
     found: list[RuntimeVolume] = []
     for volume_id in ids[bisect_right(ids, after) :]:
         if len(found) == most:

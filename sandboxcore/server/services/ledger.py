@@ -41,14 +41,16 @@ LEAST_CPU_SECONDS = 0.005
 """Less than this is not worth a write."""
 
 
-async def open_sandbox(session: AsyncSession, sandbox: Sandbox, *, template_name: str) -> None:
-    """A sandbox that somebody wants begins to hold what its columns say."""
-    await _open_sandbox(session, sandbox, "sandbox", template_name, sandbox.created_by)
+async def open_sandbox(session: AsyncSession, sandbox: Sandbox, *, template_name: str, at: float | None = None) -> None:
+    """A sandbox that somebody wants holds what its columns say from a moment on, by default its creation."""
+    await _open_sandbox(session, sandbox, ("sandbox", template_name, sandbox.created_by), at)
 
 
-async def open_warm(session: AsyncSession, sandbox: Sandbox, *, template_name: str, pool_name: str) -> None:
-    """A pool's sandbox begins to hold what its columns say, at its pool's expense."""
-    await _open_sandbox(session, sandbox, "warm", template_name, pool_creator(pool_name))
+async def open_warm(
+    session: AsyncSession, sandbox: Sandbox, *, template_name: str, pool_name: str, at: float | None = None
+) -> None:
+    """The same of a pool's sandbox, at its pool's expense."""
+    await _open_sandbox(session, sandbox, ("warm", template_name, pool_creator(pool_name)), at)
 
 
 def pool_creator(pool: Pool | str) -> str:
@@ -56,7 +58,8 @@ def pool_creator(pool: Pool | str) -> str:
     return f"pool:{pool if isinstance(pool, str) else pool.name}"
 
 
-async def _open_sandbox(session: AsyncSession, sandbox: Sandbox, kind: str, template_name: str, creator: str) -> None:
+async def _open_sandbox(session: AsyncSession, sandbox: Sandbox, whose: tuple[str, str, str], at: float | None) -> None:
+    kind, template_name, creator = whose
     values = {
         "id": new_id(),
         "workspace_id": sandbox.workspace_id,
@@ -67,7 +70,7 @@ async def _open_sandbox(session: AsyncSession, sandbox: Sandbox, kind: str, temp
         "cpu_millis": sandbox.cpu_millis,
         "memory_bytes": sandbox.memory_bytes,
         "storage_bytes": sandbox.storage_bytes,
-        "started_at": sandbox.created_at,
+        "started_at": sandbox.created_at if at is None else at,
         "cpu_used_seconds": 0.0,
     }
     await session.execute(_OPEN, values)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("sandboxd.volumes")
 ACTOR = "system"
+IN_USE = "the volume is mounted in {users}; it grows while no sandbox uses it, so delete those first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,11 @@ class Provisioner:
     def is_working(self, volume_id: str) -> bool:
         """Whether this process is making, growing or removing that volume now."""
         return volume_id in self._work
+
+    @property
+    def busy(self) -> set[str]:
+        """The volumes that this process makes, grows or removes now."""
+        return set(self._work)
 
     def storage_class(self) -> str:
         """What the runtime's volumes are. Raises ``ApiError`` 503 where it cannot have any."""
@@ -104,17 +110,21 @@ class Provisioner:
     async def _make(self, volume_id: str, size: int) -> Failure | None:
         failure = await self._ask(volume_id, lambda runtime: runtime.create_volume(volume_id, size))
         if failure is None:
-            await volumes.mark_ready(self._database, actor=ACTOR, volume_id=volume_id)
+            if not await volumes.mark_ready(self._database, actor=ACTOR, volume_id=volume_id):
+                # Another server has it removed, perhaps before the runtime made it for this one.
+                return await self._ask(volume_id, lambda runtime: runtime.delete_volume(volume_id))
         elif failure.kind != "Unavailable":
             await volumes.mark_failed(self._database, actor=ACTOR, volume_id=volume_id, message=failure.message)
         return failure
 
     async def _grow(self, volume_id: str, size: str) -> Failure | None:
         failure = await self._ask(volume_id, lambda runtime: runtime.resize_volume(volume_id, parse_bytes(size)))
+        if failure is not None and failure.kind == "InUse":
+            users = await volumes.mounted_in(self._database, volume_id)
+            failure = Failure("InUse", IN_USE.format(users=users)) if users else failure
         if failure is None or failure.kind != "Unavailable":
-            grown = size if failure is None else None
             message = failure.message if failure else None
-            await volumes.settle_size(self._database, actor=ACTOR, volume_id=volume_id, size=grown, message=message)
+            await volumes.settle_size(self._database, actor=ACTOR, volume_id=volume_id, wanted=size, message=message)
         return failure
 
     async def _remove(self, volume_id: str) -> Failure | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, or_, select
 
 from sandboxcore.server.clock import now
-from sandboxcore.server.db.models import Template, TemplateMount, Volume
+from sandboxcore.server.db.models import Sandbox, Template, TemplateMount, Volume
 from sandboxcore.server.errors import ApiError, ConflictError, NotFoundError
 from sandboxcore.server.names import is_id, new_id
 from sandboxcore.server.quantity import parse_bytes
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 GONE_MARK = "~"
 """Begins the name of a volume that is being deleted, which no name that a person gives can."""
+
+
+FEW = 3
+"""Most names of one kind that a message tells."""
+SHOWN = Volume.state != "deleting"
 
 
 class ResizeRefusedError(ApiError):
@@ -137,14 +142,16 @@ async def want_gone_by_system(database: Database, *, actor: str, volume_id: str)
             await _mark_deleting(session, volume, actor)
 
 
-async def mark_ready(database: Database, *, actor: str, volume_id: str) -> None:
-    """Record that a volume has been made."""
+async def mark_ready(database: Database, *, actor: str, volume_id: str) -> bool:
+    """Record that a volume has been made, unless another server has; False when it is not wanted any more."""
     async with writing_to(database, Volume, volume_id) as session:
         volume = await _in_state(session, volume_id, "provisioning")
         if volume is not None:
             volume.state = "ready"
             await record(session, volume, "ready", actor=actor)
             await ledger.open_volume(session, volume)
+            return True
+        return await session.scalar(select(Volume.id).where(Volume.id == volume_id, SHOWN)) is not None
 
 
 async def mark_failed(database: Database, *, actor: str, volume_id: str, message: str) -> None:
@@ -157,18 +164,23 @@ async def mark_failed(database: Database, *, actor: str, volume_id: str, message
 
 
 async def settle_size(
-    database: Database, *, actor: str, volume_id: str, size: str | None, message: str | None = None
+    database: Database, *, actor: str, volume_id: str, wanted: str, message: str | None = None
 ) -> None:
-    """Record that a volume has grown to ``size``, or None: that it has not, by ``message``, and is to no more."""
+    """Record that a volume has grown to ``wanted``, or that it has not, by ``message``, and is to no more.
+
+    Where it is not to grow to that any more, another server has settled it, and nothing changes.
+    """
     async with writing_to(database, Volume, volume_id) as session:
         volume = await _in_state(session, volume_id, "ready")
-        if volume is None:
+        if volume is None or volume.wanted_size is None or parse_bytes(volume.wanted_size) != parse_bytes(wanted):
             return
-        volume.wanted_size, volume.size = None, size or volume.size
+        volume.wanted_size = None
+        if message is None:
+            volume.size = wanted
         volume.held_bytes = parse_bytes(volume.size)
-        if size:
+        if message is None:
             await ledger.open_volume(session, volume)
-            await record(session, volume, "grown", actor=actor, data={"size": size})
+            await record(session, volume, "grown", actor=actor, data={"size": wanted})
         else:
             data = {"size": volume.size, "message": message}
             await record(session, volume, "grow_failed", actor=actor, data=data)
@@ -185,13 +197,19 @@ async def forget(database: Database, *, actor: str, volume_id: str) -> None:
             await record(session, subject, "deleted", actor=actor)
 
 
-async def unfinished(database: Database) -> Sequence[Volume]:
-    """Every volume of every workspace that is not yet as it is wanted."""
-    growing = (Volume.state == "ready") & Volume.wanted_size.is_not(None)
+async def load(database: Database, volume_id: str) -> Volume | None:
+    """A volume of any workspace and in any state; None when it is gone."""
     async with database.read() as session:
-        return (
-            await session.scalars(select(Volume).where(or_(Volume.state.in_(("provisioning", "deleting")), growing)))
-        ).all()
+        found: Volume | None = await session.scalar(select(Volume).where(Volume.id == volume_id))
+        return found
+
+
+async def mounted_in(database: Database, volume_id: str) -> str:
+    """A few of the sandboxes that have a volume mounted, in words; empty where none is known."""
+    mounts = TemplateMount.volume_id == volume_id
+    query = select(Sandbox.name).join(TemplateMount, TemplateMount.template_id == Sandbox.template_id)
+    living = query.where(mounts, Sandbox.state.in_(("provisioning", "ready"))).distinct().order_by(Sandbox.name)
+    return _few("sandbox", [row.name for row in await database.fetch_all(living.limit(FEW + 1), {})])
 
 
 async def _in_state(session: AsyncSession, volume_id: str, state: str) -> Volume | None:
@@ -222,9 +240,13 @@ async def _check_free(session: AsyncSession, volume: Volume, new_name: str | Non
 
 async def _templates(session: AsyncSession, volume_id: str) -> str:
     """A few of the templates that mount a volume, in words; empty where none does."""
-    query = select(Template.name).join(TemplateMount).where(TemplateMount.volume_id == volume_id).distinct().limit(4)
-    named = [f"template '{name}'" for name in await session.scalars(query)]
-    return ", ".join(named[:3]) + (" and others" if len(named) > 3 else "")
+    query = select(Template.name).join(TemplateMount).where(TemplateMount.volume_id == volume_id).distinct()
+    return _few("template", list(await session.scalars(query.limit(FEW + 1))))
+
+
+def _few(what: str, names: list[str]) -> str:
+    named = ", ".join(f"{what} '{name}'" for name in names[:FEW])
+    return named + (" and others" if len(names) > FEW else "")
 
 
 async def _find(session: AsyncSession, caller: Caller, name: str, *, locked: bool = False) -> Volume:

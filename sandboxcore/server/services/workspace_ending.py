@@ -112,12 +112,6 @@ async def _sweep(session: AsyncSession, actor: str, workspace_id: str) -> Ended:
     return Ended(workspace_id, ended, sandboxes.all(), volumes.all())
 
 
-async def marked(database: Database) -> Sequence[str]:
-    """The workspaces that are being deleted."""
-    async with database.read() as session:
-        return (await session.scalars(select(Workspace.id).where(Workspace.deleting_at.is_not(None)))).all()
-
-
 async def finish(database: Database, *, actor: str, workspace_id: str) -> Ended | None:
     """Remove the rows of a workspace of which nothing is left; else what is left, None when it is gone."""
     async with database.write(workspace_id) as session:

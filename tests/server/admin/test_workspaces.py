@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from sandboxcore.runtimes.base import RuntimeUnavailableError
 from sandboxcore.server.db.models import Allocation, ApiKey, EndedSandbox, Event, Sandbox, Template, Volume, Workspace
+from sandboxcore.server.reconcile import reconcile
 from sandboxcore.server.services import workspace_ending
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ async def test_what_a_crash_left_half_done_is_taken_up_again(office: Office) -> 
     shown = (await office.api.get(f"/workspaces/{made['id']}")).json()
     assert shown["deleting_at"] is not None
     assert (await office.api.get("/overview")).json()["deleting"] == 1
-    await core.workspaces.take_up()
+    await reconcile(core)
     await until(lambda: gone(office, made["id"]))
     assert (office.server.runtime.made, office.server.runtime.volumes) == ({}, {})
     await leaves_nothing(office, made["id"])
@@ -204,7 +205,7 @@ async def test_while_the_runtime_is_away_the_end_waits(office: Office) -> None:
     runtime.destroy_error = runtime.start_error = None
     core = office.server.core
     await until(lambda: available(office))
-    await core.workspaces.take_up()
+    await reconcile(core)
     await until(lambda: gone(office, made["id"]))
     await leaves_nothing(office, made["id"])
 

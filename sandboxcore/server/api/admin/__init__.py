@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from sandboxcore.server.api.admin import admin_keys, keys, limits, overview, usage, workspaces
+from sandboxcore.server.api.admin import admin_keys, keys, limits, overview, reconciliation, usage, workspaces
 
 ADMIN_PREFIX = "/v2/admin"
 router = APIRouter(prefix=ADMIN_PREFIX)
-for resource in (workspaces, keys, limits, usage, admin_keys, overview):
+for resource in (workspaces, keys, limits, usage, admin_keys, overview, reconciliation):
     router.include_router(resource.router)
 
 __all__ = ["ADMIN_PREFIX", "router"]

@@ -209,3 +209,28 @@ class OverviewOut(Body):
     workspaces: list[CountsOut]
     total: int
     deleting: Annotated[int, Field(description="Workspaces on their way out.")]
+
+
+class DifferenceOut(Body):
+    """One thing that is not as the database wants it."""
+
+    kind: Annotated[str, Field(examples=["sandbox", "volume", "usage", "history", "workspace"])]
+    id: str
+    workspace: Annotated[str | None, Field(description="`null` where no row knows it.")]
+    name: str | None
+    action: Annotated[str, Field(description="The step that mends it; `leave` is none.", examples=["destroy", "leave"])]
+    reason: str
+    since: str | None
+    outcome: Annotated[
+        str | None, Field(description="`done`, `goes_on`, `not_needed`, `left_alone` or `failed`; `null` in a dry run.")
+    ]
+    message: Annotated[str | None, Field(description="Why it failed.")]
+
+
+class ReconciliationOut(Body):
+    """Where the database and the runtime differ."""
+
+    checked_at: str
+    runtime: str
+    total: Annotated[int, Field(description="How many differences there are; at most 1000 are told.")]
+    differences: list[DifferenceOut]

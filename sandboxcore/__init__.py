@@ -81,7 +81,17 @@ if TYPE_CHECKING:
         Volume,
         VolumeMountSpec,
     )
-    from sandboxcore.reports import Event, EventPage, Limit, Limits, PastSandbox, SandboxHistory, Usage, UsageRow
+    from sandboxcore.reports import (
+        Event,
+        EventPage,
+        Limit,
+        Limits,
+        PastSandbox,
+        PoolClaim,
+        SandboxHistory,
+        Usage,
+        UsageRow,
+    )
 
 __version__ = "0.1.0"
 
@@ -116,6 +126,7 @@ __all__ = [
     "Page",
     "PastSandbox",
     "Pool",
+    "PoolClaim",
     "QuotaExceededError",
     "Reconciliation",
     "ResourceAlreadyExistsError",
@@ -176,7 +187,9 @@ _MODELS = frozenset(
         "VolumeMountSpec",
     }
 )
-_REPORTS = frozenset({"Event", "EventPage", "Limit", "Limits", "PastSandbox", "SandboxHistory", "Usage", "UsageRow"})
+_REPORTS = frozenset(
+    {"Event", "EventPage", "Limit", "Limits", "PastSandbox", "PoolClaim", "SandboxHistory", "Usage", "UsageRow"}
+)
 _ADMINISTRATION = frozenset(
     {
         "AdminKey",

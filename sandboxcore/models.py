@@ -199,6 +199,13 @@ class Pool:
     ready_replicas: int | None = None
     status_message: str | None = None
     created_by: str | None = None
+    status: str | None = None
+    """``filling``, ``ready`` (full), ``paused``, ``failing`` or ``limited``; why of the last two in ``status_message``."""
+    failures: int | None = None
+    """Starts that failed since the pool was last steady."""
+    retry_at: str | None = None
+    stats: Mapping[str, Any] | None = None
+    """What its newest claims add up to; only where one pool was asked for."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Pool:
@@ -214,6 +221,10 @@ class Pool:
             ready_replicas=fields.optional_integer("ready_replicas"),
             status_message=fields.optional_text("status_message"),
             created_by=fields.optional_text("created_by"),
+            status=fields.optional_text("status"),
+            failures=fields.optional_integer("failures"),
+            retry_at=fields.optional_text("retry_at"),
+            stats=fields.mapping("stats") or None,
         )
 
 

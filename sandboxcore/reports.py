@@ -120,6 +120,28 @@ def _past(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class PoolClaim:
+    """One create call for a pool's template: a hit took a warm sandbox, a miss says in ``reason`` why there was none."""
+
+    at: str
+    hit: bool
+    ms: float | None = None
+    """Milliseconds from the request to the sandbox that was ready; None where it never was."""
+    reason: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PoolClaim:
+        """Read a claim."""
+        fields = Fields(data, "claim of a pool")
+        return cls(
+            at=fields.text("at"),
+            hit=bool(fields.optional_flag("hit")),
+            ms=None if data.get("ms") is None else fields.number("ms"),
+            reason=fields.optional_text("reason"),
+        )
+
+
+@dataclass(frozen=True)
 class Limit:
     """The most that a workspace may hold, None for no limit, and what it holds now."""
 

@@ -32,6 +32,12 @@ def read_history(sandbox_id: str) -> Call:
     return read(f"{HISTORY}/{path_segment(sandbox_id)}", "history")
 
 
+def read_pool_claims(name: str, query: Query) -> Call:
+    """Read how the newest creates of a pool's template went."""
+    failure = partial(extension_failure, extension="pool claims", resource="pool", action="get")
+    return Call("GET", f"/pools/{path_segment(name)}/claims", failure, params=query or None)
+
+
 def read_sandbox_events(name: str, query: Query) -> Call:
     """Read what happened to a sandbox."""
     return read(f"/boxes/{path_segment(name)}{EVENTS}", "events", query)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from sandboxcore.client._sync._events import EventFeed
 from sandboxcore.client._sync._lists import List
+from sandboxcore.fields import Fields
 from sandboxcore.protocol import extensions
 from sandboxcore.protocol.lists import parameters
-from sandboxcore.reports import EventPage, Limits, PastSandbox, SandboxHistory, Usage
+from sandboxcore.reports import EventPage, Limits, PastSandbox, PoolClaim, SandboxHistory, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,6 +60,14 @@ class Reports:
         """What happened to a sandbox; by its identifier also after its end. Raises ``ResourceNotFoundError``."""
         query = parameters({"after": after, "limit": limit})
         return EventPage(self._http.json(extensions.read_sandbox_events(name, query)))
+
+    def list_pool_claims(self, name: str, *, limit: int | None = None) -> list[PoolClaim]:
+        """The newest creates of a pool's template, newest first: warm or not, how long, and why not.
+
+        Raises ``ResourceNotFoundError``.
+        """
+        answer = self._http.json(extensions.read_pool_claims(name, parameters({"limit": limit})))
+        return [PoolClaim.from_dict(claim) for claim in Fields(answer, "claims").objects("claims")]
 
     def list_history(
         self,

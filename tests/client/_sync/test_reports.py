@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandboxcore import ExtensionUnsupportedError, InvalidResponseError, ResourceNotFoundError, ValidationError
+from sandboxcore import (
+    ExtensionUnsupportedError,
+    InvalidResponseError,
+    PoolClaim,
+    ResourceNotFoundError,
+    ValidationError,
+)
 from tests.client.fake import Answer
 
 if TYPE_CHECKING:
@@ -68,6 +74,19 @@ def test_the_history_of_one_sandbox(sync_client: SandboxClient, server: FakeServ
     assert (found.name, found.stop_reason, found.events[0].number) == ("box", "deleted", 7)
 
 
+def test_the_claims_of_a_pool(sync_client: SandboxClient, server: FakeServer) -> None:
+    claims = [
+        {"at": "b", "hit": True, "ms": 5.5, "reason": None},
+        {"at": "a", "hit": False, "ms": None, "reason": "empty"},
+    ]
+    server.on("GET", "/pools/p/claims", {"claims": claims})
+    assert sync_client.list_pool_claims("p", limit=2) == [
+        PoolClaim("b", hit=True, ms=5.5),
+        PoolClaim("a", hit=False, reason="empty"),
+    ]
+    assert server.seen[0].query == {"limit": ["2"]}
+
+
 def test_limits(sync_client: SandboxClient, server: FakeServer) -> None:
     lifetimes = {"max_ttl_seconds": None, "default_ttl_seconds": 600, "default_idle_ttl_seconds": 0}
     server.on("GET", "/limits", {**HELD, "sandboxes": {"limit": 5, "held": 2}, "lifetimes": lifetimes})
@@ -91,6 +110,7 @@ def test_usage(sync_client: SandboxClient, server: FakeServer) -> None:
 CALLS: list[tuple[str, str, Callable[[Any], Awaitable[object]]]] = [
     ("events", "/events", lambda client: client.list_events()),
     ("events", "/boxes/box/events", lambda client: client.list_sandbox_events("box")),
+    ("pool claims", "/pools/p/claims", lambda client: client.list_pool_claims("p")),
     ("history", "/history", lambda client: client.list_history()),
     ("history", "/history/i", lambda client: client.get_history("i")),
     ("limits", "/limits", lambda client: client.get_limits()),

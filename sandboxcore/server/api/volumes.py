@@ -76,7 +76,10 @@ async def update_volume(request: Request, actor: Manager, name: str, body: Volum
         size = check_size(body.size, core.settings.max_volume_size, "body", "size")
         growing = await volumes.want_size(core.database, actor=actor, name=name, new_name=body.name, size=size)
         if growing is not None:
-            failure = await asyncio.shield(core.volumes.grow(growing))
+            work = core.volumes.grow(growing)
+            await asyncio.wait({work})
+            # Cancelled where the volume is deleted meanwhile: then it is not found below.
+            failure = None if work.cancelled() else work.result()
             if failure is not None:
                 raise failure.as_error()
     if body.name is not None:

@@ -65,6 +65,11 @@ class FolderSandboxd(Sandboxd):
         """A client has seen its connection end: so does the process."""
         until(self.died, what="the server to die")
 
+    def close(self) -> None:
+        """End everything."""
+        self._engine.dispose()
+        super().close()
+
     def rows(self, *columns: Any) -> list[Row[Any]]:
         """Rows as the database has them now."""
         with self._engine.connect() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,8 @@ class FolderRuntime:
         self._listener: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen for the looks at whether a sandbox is alive, and answer nothing."""
-        if self._listener is None:
+        """Listen for the looks at whether a sandbox is alive, and answer nothing; unless somebody else does."""
+        if self._listener is None and not _somebody_listens(self._socket):
             self._socket.unlink(missing_ok=True)
             self._listener = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), self._socket)
 
@@ -121,6 +122,15 @@ class FolderRuntime:
         for path in self._boxes.iterdir():
             if volume_id in path.read_text().split():
                 raise VolumeInUseError(f"sandbox {path.name} has it mounted")
+
+
+def _somebody_listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def sandboxes_in(folder: Path) -> set[str]:

@@ -151,3 +151,22 @@ async def test_an_answer_without_the_keys_text_is_refused(admin: AsyncAdminClien
     server.on("POST", f"{ADMIN}/workspaces/team/keys", Answer(201, KEY))
     with pytest.raises(InvalidResponseError, match="api_key"):
         await admin.create_key("team", "ci")
+
+
+async def test_what_differs_is_read_and_mended(
+    admin: AsyncAdminClient, server: FakeServer, pauses: list[float]
+) -> None:
+    orphan = {"kind": "volume", "id": "v", "action": "leave", "reason": "no row", "workspace": None, "outcome": None}
+    found = {"checked_at": "2026-01-31T12:00:00.000Z", "runtime": "fake", "total": 1, "differences": [orphan]}
+    removed = {**found, "differences": [{**orphan, "action": "remove", "outcome": "done"}]}
+    server.on("GET", f"{ADMIN}/reconciliation", found)
+    server.on("POST", f"{ADMIN}/reconciliation", DROP, removed)
+    [difference] = (await admin.get_reconciliation()).differences
+    assert (difference.kind, difference.action, difference.workspace, difference.outcome) == (
+        *("volume", "leave"),
+        *(None, None),
+    )
+    done = await admin.reconcile(remove_volumes=True)
+    assert (done.runtime, done.total, done.differences[0].outcome) == ("fake", 1, "done")
+    assert server.seen[-1].query == {"remove_volumes": ["true"]}
+    assert len(pauses) == 1

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from sandboxcore.errors import SandboxError
+from sandboxcore.server.connections import BoundedHttp, PacedWebSocket
 from sandboxcore.server.gateway.app import Gateway
 from sandboxcore.server.gateway.dispatch import Dispatch
+from sandboxcore.server.refusals import refusals
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -63,7 +64,7 @@ class DrainingServer(uvicorn.Server):
             server.close()
         await self._streams.drain(DRAIN_SECONDS)
         for connection in list(self.server_state.connections):
-            if isinstance(connection, WebSocketsSansIOProtocol) and connection.transport.get_write_buffer_size():
+            if isinstance(connection, PacedWebSocket) and connection.transport.get_write_buffer_size():
                 connection.transport.abort()  # it was told and takes nothing: closing would wait for it
         await super().shutdown(sockets)
 
@@ -91,8 +92,8 @@ def server_of(app: FastAPI, settings: Settings, sockets: list[socket.socket]) ->
         Dispatch(_behind_proxy(app), gateway, service_port),
         proxy_headers=False,  # each side says for itself whom it believes
         loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
+        http=BoundedHttp,
+        ws=PacedWebSocket,
         ws_max_size=settings.message_limit,
         ws_per_message_deflate=False,
         ws_ping_interval=settings.ping_interval,
@@ -136,10 +137,19 @@ def configure_logging(level: str) -> None:
     """One readable line an event on standard error."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").addFilter(_is_no_broken_answer)
+    logging.getLogger("uvicorn.error").addFilter(_is_for_the_log)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def _is_no_broken_answer(record: logging.LogRecord) -> bool:
-    """An answer that a program in a sandbox broke off is left incomplete on purpose, and logged where that is done."""
-    return record.msg != "ASGI callable returned without completing response."
+_LOGGED_WHERE_DONE = {
+    "ASGI callable returned without completing response.",  # a program in a sandbox broke its answer off
+    "ASGI callable returned without completing handshake.",  # uvicorn says so of every WebSocket that is refused
+}
+_ANYBODYS = {"Invalid HTTP request received.", "Unsupported upgrade request."}
+
+
+def _is_for_the_log(record: logging.LogRecord) -> bool:
+    """What is done on purpose is logged where that is; what anybody can cause must not fill the disk."""
+    if record.msg in _ANYBODYS:
+        refusals.info("%s", record.msg)
+    return record.msg not in _LOGGED_WHERE_DONE | _ANYBODYS

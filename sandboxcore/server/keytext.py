@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 WORKSPACE_PREFIX = "sbx"
 ADMIN_PREFIX = "sbxa"
+MOST_LOGGED = 500
+"""Characters of a text from outside in one line of the log."""
 _FORM = re.compile(r"(?P<prefix>sbxa?)_(?P<public_id>[a-z0-9]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
 _ANYWHERE = re.compile(r"(sbx[a-z]?_)[A-Za-z0-9_-]{20,}")
 
@@ -55,5 +57,7 @@ def digest_of(secret: str) -> str:
 
 
 def masked(text: str) -> str:
-    """``text`` without the keys in it, for the log: clients put them where they do not belong."""
-    return _ANYWHERE.sub(r"\1…", text)
+    """``text`` for one line of the log: cut, without what forges lines, and without keys, which clients misplace."""
+    shown = text if len(text) <= MOST_LOGGED else text[:MOST_LOGGED] + "…"
+    printable = shown if shown.isprintable() else "".join(each if each.isprintable() else "�" for each in shown)
+    return _ANYWHERE.sub(r"\1…", printable)

@@ -77,7 +77,7 @@ def _log_failure(scope: Scope, status: int, seconds: float) -> None:
         seconds * 1000,
         masked(scope.get("sandboxd.failure", "no reason recorded")),
     )
-    if status == 401:
+    if status == 401 or not (caller or status >= 500 or not status):
         refusals.info(line, *arguments)
     else:
         log.log(logging.ERROR if status >= 500 or not status else logging.INFO, line, *arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from sandboxcore.server.keytext import MOST_LOGGED, masked
 from sandboxcore.server.refusals import MOST_LINES, WINDOW_SECONDS, RefusalLog
 
 if TYPE_CHECKING:
@@ -35,3 +36,9 @@ def test_a_few_are_all_told(caplog: pytest.LogCaptureFixture) -> None:
         moment = number * WINDOW_SECONDS
         refusals.info("refused")
     assert len(caplog.records) == 5
+
+
+def test_a_text_from_outside_is_one_line_without_keys() -> None:
+    key = "sbx_" + "a" * 12 + "_" + "b" * 43
+    assert masked(f"/a\n2026 ERROR\x1b[31m\u202e/{key}/é") == "/a�2026 ERROR�[31m�/sbx_…/é"
+    assert masked("a" * 100_000) == "a" * MOST_LOGGED + "…"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandboxcore.runtimes.base import StartFailedError
+from sandboxcore.server.pools import PoolKeeper
 from sandboxcore.server.reconcile import reconcile
+from sandboxcore.server.services import filling, sandboxes
 from tests.server.conftest import unique
 from tests.server.test_creating import eventually, with_template
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from sandboxcore.server.core import Core
+    from sandboxcore.server.db.models import Sandbox
     from tests.server.conftest import Inside
 
     Start = Callable[..., Awaitable[Inside]]
@@ -191,3 +195,35 @@ async def test_deleting_a_pool_ends_its_warm_ones(inside: Start) -> None:
     assert (await server.client.delete("/pools/p")).status_code == 204
     assert server.runtime.made == {}
     assert (await server.client.delete("/templates/t")).status_code == 204
+
+
+async def test_no_more_is_tried_before_a_failure_is_counted(
+    database_url: str, inside: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails at once would go on failing in one look, for ever."""
+
+    async def look_away(_keeper: PoolKeeper, _core: Core) -> None:
+        return
+
+    monkeypatch.setattr(PoolKeeper, "look", look_away)
+    server = await with_template(inside, database_url=database_url)
+    made = {"name": "p", "template_name": "t", "replicas": 100, "wait_for_ready": False}
+    assert (await server.client.post("/pools", json=made)).status_code == 201
+    pool = (await filling.unsettled(server.core.database, max_age=0))[0]
+
+    async def add() -> Sandbox | None:
+        return await filling.add_warm(server.core.database, actor="test", pool=pool, starter="test")
+
+    failing = await add()
+    assert failing is not None
+    await sandboxes.mark_failed(
+        server.core.database,
+        actor="test",
+        sandbox_id=failing.id,
+        kind="ImagePull",
+        message="no",
+        stop_reason="start_failed",
+    )
+    assert await add() is None
+    assert await filling.drop_failed(server.core.database, actor="test", pool=pool) == [failing.id]
+    assert await add() is None  # it waits now

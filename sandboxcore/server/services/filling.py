@@ -143,9 +143,11 @@ async def add_warm(
 
 async def _may_start(session: AsyncSession, row: Pool, *, was_freed: bool) -> bool:
     states = select(Sandbox.state, func.count()).where(
-        Sandbox.pool_id == row.id, Sandbox.warm, Sandbox.state.in_(LIVING)
+        Sandbox.pool_id == row.id, Sandbox.warm, Sandbox.state.in_((*LIVING, "failed"))
     )
     counts = {found[0]: found[1] for found in (await session.execute(states.group_by(Sandbox.state))).all()}
+    if counts.get("failed"):
+        return False  # first this one is counted and paused for: those that fail at once would go on without an end
     starting = counts.get("provisioning", 0)
     if sum(counts.values()) >= row.replicas:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 DIAL_SECONDS = 15.0
 LINGER_SECONDS = 1.0
 PIECE = 256 * 1024
+TURN_SECONDS = 0.005
+"""How long one request is worked on before others get their turn: a piece may hold a hundred thousand messages."""
 
 
 @asynccontextmanager
@@ -47,3 +50,16 @@ async def linger(stream: DialedStream) -> None:
             await stream.end()
             while await stream.read(PIECE):
                 pass
+
+
+class Turns:
+    """Keeps one request from holding up all others, where there is always more to do without waiting."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    async def take(self) -> None:
+        """Let others have their turn, if this one has had its time."""
+        if time.perf_counter() - self._began > TURN_SECONDS:
+            await asyncio.sleep(0)
+            self._began = time.perf_counter()

@@ -14,7 +14,7 @@ import h11
 
 from sandboxcore.server.dataplane.dial import StreamResetError
 from sandboxcore.server.gateway import headers, refusals
-from sandboxcore.server.gateway.connecting import PIECE, connected, linger
+from sandboxcore.server.gateway.connecting import PIECE, Turns, connected, linger
 from sandboxcore.server.waiting import first_of
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class _Exchange:
         self._patience = core.settings.service_answer_timeout
         self._clock: asyncio.Timeout | None = None
         self._begun = False
+        self._turns = Turns()
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         try:
             self._head = self._http.send(self._request())
@@ -175,6 +176,7 @@ class _Exchange:
         while not isinstance(event := self._http.next_event(), h11.Event):
             # Never paused: nothing is asked for after the answer's end, and no upgrade was offered.
             self._http.receive_data(await stream.read(PIECE))
+        await self._turns.take()
         return event
 
 

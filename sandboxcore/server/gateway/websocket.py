@@ -22,7 +22,7 @@ from websockets.uri import WebSocketURI
 
 from sandboxcore.server.dataplane.dial import StreamResetError
 from sandboxcore.server.gateway import headers, refusals
-from sandboxcore.server.gateway.connecting import PIECE, connected, linger
+from sandboxcore.server.gateway.connecting import PIECE, Turns, connected, linger
 from sandboxcore.server.waiting import first_of
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sandboxcore.server.gateway.entrance import Visit
 
 CLOSE_SECONDS = 5.0
+SLICE = 8 * 1024
+"""Bytes of the program's that are worked through at a time: they may be thousands of messages."""
 MOST_PONGS = 64 * 1024
 """Bytes of answers to pings that may wait for a program that reads nothing."""
 _OURS = {b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions", b"sec-websocket-protocol"}
@@ -72,8 +74,10 @@ class _Session:
         self._outgoing_size = 0
         self._wake = asyncio.Event()
         self._flushed = asyncio.Event()
-        self._parts: list[bytes] = []
+        self._parts = bytearray()
+        """Of a message that is not whole yet; there may be millions of pieces, also empty ones."""
         self._is_text = False
+        self._turns = Turns()
 
     async def shake_hands(self) -> bool:
         """Connect with the program, then accept the client; False when the program refused, as the client was told.
@@ -194,13 +198,14 @@ class _Session:
                 data = await self._stream.read(PIECE)
             except StreamResetError:
                 data = b""
-            if data:
-                self._protocol.receive_data(data)
-            events = self._protocol.events_received()
-            self._enqueue()
-            for event in events:
-                if (ended := await self._handle(event)) is not None:
-                    return ended
+            for start in range(0, len(data), SLICE):
+                self._protocol.receive_data(data[start : start + SLICE])
+                events = self._protocol.events_received()
+                self._enqueue()
+                for event in events:
+                    if (ended := await self._handle(event)) is not None:
+                        return ended
+                await self._turns.take()
             if not data:
                 return 1011, "the program ended the connection without a word"
             if self._protocol.parser_exc is not None:
@@ -219,10 +224,10 @@ class _Session:
             self._is_text = event.opcode is Opcode.TEXT
         elif event.opcode is not Opcode.CONT:
             return None
-        self._parts.append(bytes(event.data))
+        self._parts += event.data
         if not event.fin:
             return None
-        whole, self._parts = b"".join(self._parts), []
+        whole, self._parts = bytes(self._parts), bytearray()
         message: Message = {"type": "websocket.send"}
         if self._is_text:
             try:

@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from tests.server.conftest import unique
 from tests.server.gateway.programs import Program, Service, new_sandbox, program
@@ -325,3 +326,19 @@ async def test_streams_are_counted(own_sandboxd: Callable[..., Sandboxd]) -> Non
         async with dialed(found):
             answer = await found.get()
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+
+
+@pytest.mark.parametrize("piece", [b"", b"b"])
+async def test_a_message_in_thousands_of_pieces_is_one(service: Open, piece: bytes) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        frames = [Frame(Opcode.TEXT, b"a", fin=False)]
+        frames += [Frame(Opcode.CONT, piece, fin=False)] * 20_000
+        frames += [Frame(Opcode.CONT, b"c"), Frame(Opcode.BINARY, b"d")]
+        connection.transport.write(b"".join(frame.serialize(mask=False) for frame in frames))
+        await connection.wait_closed()
+
+    async with talking(handler) as inner:
+        found = await service(inner)
+        async with dialed(found) as client:
+            assert await client.recv() == "a" + piece.decode() * 20_000 + "c"
+            assert await client.recv() == b"d"

@@ -290,3 +290,11 @@ async def test_what_is_rolled_back_has_no_number(inside: Start) -> None:
     assert (await app.client.get("/events")).json()["newest"] == before
     await app.client.patch("/templates/t", json={"name": "tt"})
     assert [event["number"] for event in await events_of(app.client, after=before)] == [before + 1]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_a_number_far_beyond_the_newest(api: httpx.AsyncClient, box: dict[str, Any], order: str) -> None:
+    for path in ("/events", f"/boxes/{box['id']}/events"):
+        answer = await api.get(path, params={"after": 2**63 - 1, "order": order})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["next_after"] is None or order == "desc"

@@ -265,6 +265,8 @@ BAD = [
     ({"from": "yesterday"}, ["query", "from"]),
     ({"from": "2030-01-01", "to": "2029-01-01"}, ["query", "from"]),
     ({"from": "2020-01-01", "step": "hour"}, ["query", "step"]),
+    ({"to": "0001-01-01T00:00:00+23:59"}, ["query", "to"]),
+    ({"to": "1969-12-31", "step": "total"}, ["query", "to"]),
 ]
 
 

@@ -118,7 +118,8 @@ def _span(chosen: Chosen, known: Kept) -> tuple[int, int]:
         return known.oldest, known.newest
     if chosen.newest_first:
         return known.oldest, min(chosen.after - 1, known.newest)
-    return max(chosen.after + 1, known.oldest), known.newest
+    # Never beyond the newest by more than one: the databases know no number after the largest.
+    return max(min(chosen.after, known.newest) + 1, known.oldest), known.newest
 
 
 def _cut(chosen: Chosen, first: int, last: int) -> tuple[int, int]:

@@ -90,6 +90,8 @@ def span_of(start: float | None, end: float | None, step: Step, moment: float) -
     """
     last = moment if end is None else min(float(end), moment)
     first = last - (86400.0 if step == "hour" else 30 * 86400.0) if start is None else float(start)
+    if last <= 0:
+        raise InvalidError(("query", "to"), "must be after 1970")
     if first >= last:
         raise InvalidError(("query", "from"), "must be before 'to' and before now")
     span = Span(max(first, 0.0), last, step)

@@ -62,7 +62,7 @@ class Caller:
         """This caller on behalf of ``person``, where the key may say so; anyone else's word is not heard."""
         if not person or not self.acts_for_people:
             return self
-        return replace(self, actor=_as_actor(person))
+        return replace(self, actor=_as_actor(person) or self.actor)
 
     def require(self, scope: Scope) -> None:
         """Raises ``ApiError`` 403 where the key lacks ``scope``."""
@@ -84,7 +84,7 @@ class Admin:
 
     def acting_for(self, person: str | None) -> Admin:
         """This operator on behalf of ``person``: admin keys are trusted."""
-        return replace(self, actor=_as_actor(person)) if person else self
+        return replace(self, actor=_as_actor(person) or self.actor) if person else self
 
 
 def _as_actor(person: str) -> str:

@@ -142,6 +142,16 @@ async def test_only_a_trusted_key_may_name_a_person(
         assert answer.json()["created_by"] == created_by
 
 
+async def test_a_person_without_a_readable_name_is_the_key(
+    sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]
+) -> None:
+    api = clients(sandboxd, sandboxd.console_key)
+    made = await api.post(
+        "/templates", json={"name": unique("template"), "image": "host"}, headers=[(b"X-Sandbox-Actor", b"\xad")]
+    )
+    assert (made.status_code, made.json()["created_by"]) == (201, "console")
+
+
 async def test_a_keys_last_use_is_recorded(sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]) -> None:
     made = sandboxd.cli("keys", "create", "--name", "seldom")
 

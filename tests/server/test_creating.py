@@ -195,3 +195,12 @@ async def test_one_whose_creator_left_stays_only_where_its_name_is_known(
             await call
     assert len((await server.client.get("/boxes")).json()["sandboxes"]) == left_behind
     assert len(server.runtime.made) == left_behind
+
+
+async def test_an_empty_idempotency_key_is_none(inside: Start) -> None:
+    server = await with_template(inside)
+    made = [
+        (await server.client.post("/boxes", json={"template_name": "t"}, headers={"Idempotency-Key": ""})).json()["id"]
+        for _ in range(2)
+    ]
+    assert made[0] != made[1]

@@ -46,7 +46,7 @@ async def create_box(
     """
     core = get_core(request)
     refuse_foreign(body.model_extra)
-    sandbox = await create_and_wait(core, actor, body, idempotency_key, request.receive)
+    sandbox = await create_and_wait(core, actor, body, idempotency_key or None, request.receive)
     return _show(core, request, sandbox, 201)
 
 

@@ -200,7 +200,7 @@ class Pool:
     status_message: str | None = None
     created_by: str | None = None
     status: str | None = None
-    """``filling``, ``ready`` (full), ``paused``, ``failing`` or ``limited``; why of the last two in ``status_message``."""
+    """``filling``, ``ready`` (full), ``paused``, ``failing`` or ``limited``; ``status_message`` says why."""
     failures: int | None = None
     """Starts that failed since the pool was last steady."""
     retry_at: str | None = None

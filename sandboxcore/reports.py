@@ -121,7 +121,7 @@ def _past(data: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class PoolClaim:
-    """One create call for a pool's template: a hit took a warm sandbox, a miss says in ``reason`` why there was none."""
+    """One create call for a pool's template: a hit took a warm sandbox, a miss has the ``reason`` why not."""
 
     at: str
     hit: bool

@@ -1,4 +1,4 @@
-"""What wraps every HTTP request: a bound on its body, and one line in the log where it failed."""
+"""What wraps every HTTP request: a bound on its body, read for keys alone, and one line in the log where it failed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from sandboxcore.server.keytext import masked
@@ -14,9 +15,12 @@ from sandboxcore.server.refusals import refusals
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from sandboxcore.server.auth import KeyRing
+
 log = logging.getLogger("sandboxd.api")
 _UNBOUNDED = "/dataplane/upload"
 """The one body that is streamed; it has a bound of its own."""
+ADMIN_PREFIX = "/v2/admin/"
 _NOWHERE = "/a-path-with-a-nul"
 """No route has it, so that it is answered like every address that there is not."""
 
@@ -45,18 +49,23 @@ class Envelope:
                 status = message["status"]
             await send(message)
 
-        bounded = receive if scope["path"].endswith(_UNBOUNDED) else self._bounded(receive)
+        bounded = receive if scope["path"].endswith(_UNBOUNDED) else self._bounded(scope, receive)
         try:
             await self._app(scope, bounded, watch)
         finally:
             if status >= 400 or not status:
                 _log_failure(scope, status, time.perf_counter() - began)
 
-    def _bounded(self, receive: Receive) -> Receive:
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         size = 0
+        is_known = not _has_body(scope)
 
         async def bounded() -> Message:
-            nonlocal size
+            nonlocal size, is_known
+            if not is_known:
+                # The framework reads bodies first, and asks who sent them then.
+                await _identify(scope)
+                is_known = True
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._body_limit:
@@ -64,6 +73,23 @@ class Envelope:
             return message
 
         return bounded
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
+
+
+async def _identify(scope: Scope) -> None:
+    """Raises ``ApiError`` 401."""
+    keys: KeyRing = scope["app"].state.core.keys
+    key = Headers(scope=scope).get("x-api-key")
+    if scope["path"].startswith(ADMIN_PREFIX):
+        await keys.identify_admin(key)
+    else:
+        await keys.identify(key)
 
 
 def _log_failure(scope: Scope, status: int, seconds: float) -> None:

@@ -55,6 +55,16 @@ async def test_a_missing_or_wrong_key_is_401_and_told_how(
     assert "X-Api-Key" in answer.json()["detail"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/v2/sandboxes/boxes", "/v2/admin/workspaces"])
+async def test_nothing_of_a_body_is_read_without_a_key(sandboxd: Sandboxd, path: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", sandboxd.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
+    writer.write(head.encode() + b"a")
+    async with asyncio.timeout(10):
+        assert (await reader.readuntil(b"Unauthorized")).startswith(b"HTTP/1.1 401")
+    writer.close()
+
+
 async def test_a_right_public_part_with_a_wrong_secret_is_401(
     sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]
 ) -> None:

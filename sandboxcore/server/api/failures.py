@@ -58,6 +58,8 @@ def _field_error(found: Any) -> dict[str, Any]:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # by registration
+    if isinstance(error.__cause__, ApiError):  # met while the body was read
+        return await _api_error(request, error.__cause__)
     if isinstance(error.__cause__, UnicodeDecodeError):
         return await _api_error(request, InvalidError(("body",), "the body is not JSON in UTF-8"))
     phrase = HTTPStatus(error.status_code).phrase

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from sandboxcore.runtimes.base import VolumeInUseError
 from sandboxcore.server.db.models import Event, Sandbox, Volume
@@ -128,7 +128,7 @@ async def test_a_volume_made_after_its_deletion_is_removed_again(pair: Servers) 
     await reconcile(two.core)
     assert two.core.volumes.busy == {volume_id}
     async with one.core.database.write() as session:
-        await session.execute(Volume.__table__.delete())
+        await session.execute(delete(Volume))
     one.runtime.may_change_volumes.set()
     await eventually(lambda: not one.core.volumes.busy and not two.core.volumes.busy)
     assert one.runtime.volumes == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from sandboxcore.runtimes.base import RuntimeUnavailableError
 from sandboxcore.server.db.models import Allocation, EndedSandbox, Sandbox, Volume
@@ -130,7 +130,7 @@ async def test_what_is_counted_is_what_there_is(office: Office) -> None:
     values = {"subject_kind": "sandbox", "template_name": "t", "creator": "c", "cpu_millis": 1, "memory_bytes": 1}
     await execute(
         office,
-        Allocation.__table__.insert().values(**entry, **values, subject_id=gone, storage_bytes=1, started_at=1.0),
+        insert(Allocation).values(**entry, **values, subject_id=gone, storage_bytes=1, started_at=1.0),
     )
     assert sorted(await told(await office.api.get(PATH))) == [
         ("usage", "close", None),

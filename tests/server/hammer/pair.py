@@ -70,6 +70,15 @@ class Pair:
             if kind in {"sandbox.deleting", "volume.deleting"}
             and (subject, kind.replace("deleting", "deleted")) not in told
         ]
+        volumes = {subject for subject, kind in told if kind == "volume.growing"}
+        found += [f"volume {volume} grew otherwise than it was told to" for volume in volumes if _grew(told, volume)]
         ended = {row.id for row in self.one.rows(EndedSandbox.id)}
         gone = {subject for subject, kind in told if kind == "sandbox.deleted"}
         return found + [f"sandbox {subject} is in history or events alone" for subject in ended ^ gone]
+
+
+def _grew(told: Counter[tuple[str, str]], volume: str) -> bool:
+    """Whether the ends of its growths are more than their beginnings, or fewer though it is there still."""
+    ends = told[volume, "volume.grown"] + told[volume, "volume.grow_failed"]
+    missing = told[volume, "volume.growing"] - ends
+    return missing < 0 or (missing > 0 and (volume, "volume.deleting") not in told)

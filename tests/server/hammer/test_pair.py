@@ -125,7 +125,7 @@ def test_whatever_both_are_asked_each_thing_happens_once(pair: Pair, killed: boo
     prepare(pair.one)
     load = Load(pair, seed=7 + killed)
     if killed:
-        killer = threading.Timer(SECONDS / 2, lambda: (load.dead.set(), pair.two.stop(signal.SIGKILL)))
+        killer = threading.Timer(SECONDS / 2, kill_second, (pair, load))
         killer.start()
     load.run()
     if killed:
@@ -139,6 +139,11 @@ def test_whatever_both_are_asked_each_thing_happens_once(pair: Pair, killed: boo
     pair.one.settle()
     assert pair.told_wrongly() == []
     nothing_differs(pair.one)
+
+
+def kill_second(pair: Pair, load: Load) -> None:
+    load.dead.set()
+    pair.two.stop(signal.SIGKILL)
 
 
 def check_limits(server: FolderSandboxd) -> None:

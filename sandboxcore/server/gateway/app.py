@@ -13,6 +13,7 @@ from sandboxcore.server.gateway.http import BrokenOffError, pass_request
 from sandboxcore.server.gateway.passes import Passes
 from sandboxcore.server.gateway.refusals import Refusal
 from sandboxcore.server.gateway.websocket import pass_websocket
+from sandboxcore.server.refusals import refusals
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from sandboxcore.server.gateway.connecting import Dial
 
 log = logging.getLogger("sandboxd.gateway")
+_ANYBODYS = {400, 401, 404, 405, 431}
+"""What anybody gets without a token; those lines must not fill the disk."""
 
 
 class Gateway:
@@ -52,7 +55,8 @@ class Gateway:
             return
         else:
             return
-        log.info("%d %s %s: %s", refusal.status, scope["type"], _host(scope), refusal.kind)
+        say = refusals.info if refusal.status in _ANYBODYS else log.info
+        say("%d %s %s: %s", refusal.status, scope["type"], _host(scope), refusal.kind)
         await _refuse(scope, refusal, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

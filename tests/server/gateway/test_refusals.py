@@ -6,8 +6,18 @@ import base64
 import hashlib
 import json
 import re
+from typing import TYPE_CHECKING, Any
 
+from sandboxcore.server.gateway.app import Gateway
 from sandboxcore.server.gateway.refusals import Refusal
+from sandboxcore.server.refusals import MOST_LINES, refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import pytest
+
+    from tests.server.conftest import Inside
 
 EVIL = Refusal(502, "<i>Kind</i>", "the program said <script>alert(1)</script>", 'try "again" & again')
 
@@ -45,3 +55,24 @@ def test_programs_get_json_in_the_apis_form() -> None:
             "error": "<i>Kind</i>",
             "message": 'the program said <script>alert(1)</script>; try "again" & again',
         }
+
+
+async def test_requests_without_a_token_do_not_fill_the_log(
+    inside: Callable[..., Awaitable[Inside]], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "_since", float("-inf"))
+    gateway = Gateway((await inside()).core)
+    scope = {"type": "http", "method": "GET", "raw_path": b"/", "query_string": b"", "headers": [(b"host", b"nowhere")]}
+    answers: list[Any] = []
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("nothing of it is read")
+
+    with caplog.at_level("INFO", "sandboxd"):
+        for _ in range(3 * MOST_LINES):
+            await gateway(scope, receive, send)
+    assert [answer["status"] for answer in answers[::2]] == [404] * 3 * MOST_LINES
+    assert len([line for line in caplog.messages if "nowhere" in line]) == MOST_LINES

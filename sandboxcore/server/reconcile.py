@@ -49,11 +49,13 @@ async def look(core: Core, *, thorough: bool = True, remove_volumes: bool = Fals
     before = await books.rows(core.database)
     made = {sandbox.id: sandbox for sandbox in await runtime.list_owned()}
     found = Found(made, await _volumes_of(runtime) if thorough else None)
-    after = await books.rows(core.database)
     here = Here(now(), core.starter.id, core.database.is_sqlite, core.starter.busy | core.volumes.busy)
     entries = [wrong for wrong in await books.wrong_entries(core.database) if wrong.id not in core.workspaces.busy]
-    planned = [*entries, *plan(before, found, after, here, remove_volumes=remove_volumes)]
-    return sorted(planned, key=lambda difference: ORDER.index(difference.kind))
+    planned = plan(before, found, before, here, remove_volumes=remove_volumes)
+    if planned:
+        # Only now is it worth to read them all again: what changed meanwhile and is right looks wrong so far.
+        planned = plan(before, found, await books.rows(core.database), here, remove_volumes=remove_volumes)
+    return sorted([*entries, *planned], key=lambda difference: ORDER.index(difference.kind))
 
 
 async def _volumes_of(runtime: Runtime) -> dict[str, RuntimeVolume] | None:

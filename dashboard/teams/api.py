@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from sandboxcore import AsyncSandboxClient
@@ -17,7 +18,7 @@ MAX_CLIENTS = 64
 TIMEOUT = 10.0
 """Seconds that a page waits for the server at most."""
 ACTOR_HEADER = "X-Sandbox-Actor"
-"""Tells the server which person of the console acts, for ``created_by``."""
+"""Tells the server which person of the console acts, for ``created_by``; percent-encoded where it is not ASCII."""
 
 Key = tuple[str, str, str]
 # A client's connections belong to the loop that opened them.
@@ -49,7 +50,7 @@ def make_client(team: Team, actor_name: str) -> AsyncSandboxClient:
         api_key=team.api_key,
         timeout=TIMEOUT,
         max_retries=1,
-        headers={ACTOR_HEADER: actor_name},
+        headers={ACTOR_HEADER: quote(actor_name, safe=" @+")},
     )
 
 

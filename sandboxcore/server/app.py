@@ -53,7 +53,13 @@ def create_app(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
             yield
 
     app = FastAPI(
-        title="Sandbox API", version="2", description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="Sandbox API",
+        version="2",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.core = core
     # Routes are tried in order: what is called most comes first.

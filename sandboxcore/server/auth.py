@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from urllib.parse import unquote
 
 from sqlalchemy import bindparam, or_, select, update
 
@@ -88,7 +89,8 @@ class Admin:
 
 
 def _as_actor(person: str) -> str:
-    return "".join(filter(str.isprintable, person))[:MAX_ACTOR_LENGTH]
+    """A header holds ASCII alone, so a name comes percent-encoded."""
+    return "".join(filter(str.isprintable, unquote(person)))[:MAX_ACTOR_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ class Settings(BaseSettings):
         64 * 2**20, ge=1024, description="Most bytes of one output stream in the answer of `POST /execute`."
     )
     body_limit: int = Field(2 * 2**20, ge=1024, description="Largest JSON body of a request, in bytes.")
-    message_limit: int = Field(16 * 2**20, ge=65536, description="Largest WebSocket message from a client, in bytes.")
+    message_limit: int = Field(4 * 2**20, ge=65536, description="Largest WebSocket message from a client, in bytes.")
     first_message_wait: float = Field(
         30, gt=0, description="Seconds that a WebSocket may stay open before its first message."
     )

@@ -145,8 +145,8 @@ async def test_scopes_hold(
 async def test_only_a_trusted_key_may_name_a_person(
     sandboxd: Sandboxd, clients: Callable[..., httpx.AsyncClient]
 ) -> None:
-    people = {"X-Sandbox-Actor": "ada@example.com"}
-    for key, created_by in [(sandboxd.console_key, "ada@example.com"), (sandboxd.key, "api")]:
+    people = {"X-Sandbox-Actor": "Ad%C3%A1@example.com"}
+    for key, created_by in [(sandboxd.console_key, "Adá@example.com"), (sandboxd.key, "api")]:
         body = {"name": unique("template"), "image": "host"}
         answer = await clients(sandboxd, key).post("/templates", json=body, headers=people)
         assert answer.json()["created_by"] == created_by

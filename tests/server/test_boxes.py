@@ -109,6 +109,8 @@ async def test_a_retried_create_with_an_idempotency_key_makes_one(api: httpx.Asy
     answers = await asyncio.gather(*(api.post("/boxes", json=body, headers=headers) for _ in range(5)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
+    other = await api.post("/boxes", json={**body, "name": unique("box")}, headers=headers)
+    assert (other.status_code, other.json()["detail"]["error"]) == (409, "IdempotencyKeyReused")
     await api.delete(f"/boxes/{answers[0].json()['id']}")
     later = await api.post("/boxes", json=body, headers=headers)
     assert later.json()["id"] != answers[0].json()["id"]

@@ -12,7 +12,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from sandboxcore.server.clock import iso, now
 from sandboxcore.server.db.models import Base, Pool, Sandbox, Template, TemplateMount
-from sandboxcore.server.errors import NotFoundError
+from sandboxcore.server.errors import ConflictError, NotFoundError
 from sandboxcore.server.names import is_id, new_id, new_sandbox_name
 from sandboxcore.server.services import ledger, quota
 from sandboxcore.server.services._conflicts import name_taken, unique_name
@@ -113,7 +113,7 @@ async def create_sandbox(
         async with database.write(actor.workspace_id) as session:
             earlier = await _by_idempotency_key(session, actor, idempotency_key)
             if earlier is not None:
-                return Created(earlier, is_new=False)
+                return Created(_same(earlier, template_name, name), is_new=False)
             wanted = _wanted(actor, name, lives, idempotency_key)
             claimed = await claim(
                 session, workspace_id=actor.workspace_id, template_name=template_name, is_alive=is_alive
@@ -131,7 +131,8 @@ async def create_sandbox(
             await record(session, sandbox, "created", actor=actor.actor, data=data)
             await ledger.open_sandbox(session, sandbox, template_name=template.name)
     except IntegrityError as error:
-        return Created(await _after_collision(database, actor, name, idempotency_key, error), is_new=False)
+        earlier = await _after_collision(database, actor, name, idempotency_key, error)
+        return Created(_same(earlier, template_name, name), is_new=False)
     return Created(sandbox, is_new=True, missed=missed)
 
 
@@ -202,6 +203,17 @@ async def _by_idempotency_key(session: AsyncSession, caller: Caller, key: str | 
     )
     found: Sandbox | None = await session.scalar(query.options(WITH_TEMPLATE, WITH_POOL))
     return found
+
+
+def _same(earlier: Sandbox, template_name: str, name: str | None) -> Sandbox:
+    """The sandbox that an idempotency key made, where it is asked for again. Raises ``ConflictError``."""
+    if template_name not in (earlier.template_name, earlier.template_id) or name not in (None, earlier.name):
+        raise ConflictError(
+            "IdempotencyKeyReused",
+            f"this Idempotency-Key has made sandbox '{earlier.name}' of template '{earlier.template_name}'; "
+            "send a new one for another sandbox",
+        )
+    return earlier
 
 
 async def _after_collision(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from dashboard.accounts.models import User
 from dashboard.teams import api
@@ -28,6 +29,12 @@ async def test_it_works() -> None:
     await api.close_clients()
     assert api.client_for(TEAM, person("a")) is not first
     await api.close_clients()
+
+
+async def test_a_person_whose_name_is_not_ascii_is_named_all_the_same() -> None:
+    client = api.make_client(TEAM, "Zoë Ø@example.com")
+    assert unquote(client._http._client.headers[api.ACTOR_HEADER]) == "Zoë Ø@example.com"
+    await client.aclose()
 
 
 async def test_the_number_of_clients_is_bounded_and_the_oldest_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

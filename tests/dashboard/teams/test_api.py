@@ -33,7 +33,7 @@ async def test_it_works() -> None:
 
 async def test_a_person_whose_name_is_not_ascii_is_named_all_the_same() -> None:
     client = api.make_client(TEAM, "Zoë Ø@example.com")
-    assert unquote(client._http._client.headers[api.ACTOR_HEADER]) == "Zoë Ø@example.com"
+    assert unquote(client._http._http.headers[api.ACTOR_HEADER]) == "Zoë Ø@example.com"
     await client.aclose()
 
 

@@ -33,6 +33,7 @@ NAMES = {
     "AsyncBaseTransport": "BaseTransport",
     "AsyncClient": "Client",
     "AsyncCommandHandle": "CommandHandle",
+    "AsyncConnection": "Connection",
     "AsyncEvent": "Event",
     "AsyncEventFeed": "EventFeed",
     "AsyncHttp": "Http",

@@ -15,6 +15,7 @@ from sandboxcore.administration import (
     Workspace,
     WorkspaceCounts,
 )
+from sandboxcore.client._async._connection import AsyncConnection
 from sandboxcore.client._async._http import AsyncHttp
 from sandboxcore.client._async._lists import AsyncList
 from sandboxcore.protocol import administration as calls
@@ -26,7 +27,6 @@ from sandboxcore.reports import Usage
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-    from types import TracebackType
     from typing import Literal
 
     import httpx
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 NEVER = "never"
 
 
-class AsyncAdminClient:
+class AsyncAdminClient(AsyncConnection):
     """A connection to one server's admin API.
 
     ``api_endpoint`` is the whole base URL, ending in ``/v2/admin``, by default made from ``SANDBOX_ENDPOINT``;
@@ -67,26 +67,6 @@ class AsyncAdminClient:
             policy=RetryPolicy(max_retries),
             transport=transport,
         )
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._base_url.rpartition('@')[2]}>"
-
-    async def __aenter__(self) -> AsyncAdminClient:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __del__(self) -> None:
-        http = getattr(self, "_http", None)
-        if http is not None:
-            http.abandon()
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
 
     async def create_workspace(self, name: str, **limits: int | None) -> Workspace:
         """Make a workspace, empty and without keys; ``limits`` as for ``set_limits``.

@@ -7,6 +7,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from sandboxcore.client._async._connection import AsyncConnection
 from sandboxcore.client._async._http import AsyncHttp
 from sandboxcore.client._async._lists import AsyncList
 from sandboxcore.client._async._reports import AsyncReports
@@ -22,7 +23,6 @@ from sandboxcore.protocol.settings import auth_headers, resolve_api_key, resolve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
-    from types import TracebackType
     from typing import Unpack
 
     import httpx
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sandboxcore.protocol.lists import PoolSelection, SandboxSelection, TemplateSelection, VolumeSelection
 
 
-class AsyncSandboxClient(AsyncReports):
+class AsyncSandboxClient(AsyncConnection, AsyncReports):
     """A connection to one server.
 
     ``api_endpoint`` is the whole base URL, by default made from ``SANDBOX_ENDPOINT``, ``LANGSMITH_ENDPOINT`` or
@@ -64,26 +64,6 @@ class AsyncSandboxClient(AsyncReports):
         self._volumes = AsyncList(self._http, calls.list_all("volume"), "volumes", Volume.from_dict)
         self._templates = AsyncList(self._http, calls.list_all("template"), "templates", Template.from_dict)
         self._pools = AsyncList(self._http, calls.list_all("pool"), "pools", Pool.from_dict)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._base_url.rpartition('@')[2]}>"
-
-    async def __aenter__(self) -> AsyncSandboxClient:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __del__(self) -> None:
-        http = getattr(self, "_http", None)
-        if http is not None:
-            http.abandon()
-
-    async def aclose(self) -> None:
-        """Close the connections for HTTP; handles of running commands have their own."""
-        await self._http.aclose()
 
     async def get_capabilities(self) -> ServerCapabilities:
         """What the server's runtime enforces. Raises ``SandboxAPIError`` on a server that does not tell."""

@@ -16,6 +16,7 @@ from sandboxcore.administration import (
     Workspace,
     WorkspaceCounts,
 )
+from sandboxcore.client._sync._connection import Connection
 from sandboxcore.client._sync._http import Http
 from sandboxcore.client._sync._lists import List
 from sandboxcore.protocol import administration as calls
@@ -27,7 +28,6 @@ from sandboxcore.reports import Usage
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-    from types import TracebackType
     from typing import Literal
 
     import httpx
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 NEVER = "never"
 
 
-class AdminClient:
+class AdminClient(Connection):
     """A connection to one server's admin API.
 
     ``api_endpoint`` is the whole base URL, ending in ``/v2/admin``, by default made from ``SANDBOX_ENDPOINT``;
@@ -68,26 +68,6 @@ class AdminClient:
             policy=RetryPolicy(max_retries),
             transport=transport,
         )
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._base_url.rpartition('@')[2]}>"
-
-    def __enter__(self) -> AdminClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        http = getattr(self, "_http", None)
-        if http is not None:
-            http.abandon()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def create_workspace(self, name: str, **limits: int | None) -> Workspace:
         """Make a workspace, empty and without keys; ``limits`` as for ``set_limits``.

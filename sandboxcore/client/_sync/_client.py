@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from sandboxcore.client._io import sleep
+from sandboxcore.client._sync._connection import Connection
 from sandboxcore.client._sync._http import Http
 from sandboxcore.client._sync._lists import List
 from sandboxcore.client._sync._reports import Reports
@@ -23,7 +24,6 @@ from sandboxcore.protocol.settings import auth_headers, resolve_api_key, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from types import TracebackType
     from typing import Unpack
 
     import httpx
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sandboxcore.protocol.lists import PoolSelection, SandboxSelection, TemplateSelection, VolumeSelection
 
 
-class SandboxClient(Reports):
+class SandboxClient(Connection, Reports):
     """A connection to one server.
 
     ``api_endpoint`` is the whole base URL, by default made from ``SANDBOX_ENDPOINT``, ``LANGSMITH_ENDPOINT`` or
@@ -65,26 +65,6 @@ class SandboxClient(Reports):
         self._volumes = List(self._http, calls.list_all("volume"), "volumes", Volume.from_dict)
         self._templates = List(self._http, calls.list_all("template"), "templates", Template.from_dict)
         self._pools = List(self._http, calls.list_all("pool"), "pools", Pool.from_dict)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._base_url.rpartition('@')[2]}>"
-
-    def __enter__(self) -> SandboxClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        http = getattr(self, "_http", None)
-        if http is not None:
-            http.abandon()
-
-    def close(self) -> None:
-        """Close the connections for HTTP; handles of running commands have their own."""
-        self._http.close()
 
     def get_capabilities(self) -> ServerCapabilities:
         """What the server's runtime enforces. Raises ``SandboxAPIError`` on a server that does not tell."""

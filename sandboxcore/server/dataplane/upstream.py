@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sandboxcore.server.dataplane.target import Target
 
 LEAST_WINDOW = 64 * 1024
+MOST_PENDING = 8 << 20
+"""Bytes of input that wait for a command that does not read. While there is room, orders overtake them."""
 
 
 class ClientMessageError(SandboxError):
@@ -72,7 +74,6 @@ class Upstream:
         self._flow = flow
         self._pending: deque[dict[str, Any] | bytes] = deque()
         self._pending_bytes = 0
-        self._limit = core.settings.message_limit
         self._changed = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
@@ -152,7 +153,7 @@ class Upstream:
         self._pending_bytes += len(item) if isinstance(item, bytes) else 0
         self._changed.set()
         self._drained.clear()
-        if self._pending_bytes > self._limit or len(self._pending) > 10_000:
+        if self._pending_bytes > MOST_PENDING or len(self._pending) > 10_000:
             self._room.clear()
 
     async def _write(self) -> None:

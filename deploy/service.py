@@ -41,22 +41,17 @@ class Service:
     command: Sequence[str]
     environment: Mapping[str, str]
     directory: Path
-    fatal_codes: frozenset[int] = frozenset()
-    """Exit codes that say that starting again cannot help; the service then stays down, and says so."""
     process: asyncio.subprocess.Process | None = None
     stopping: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Keep the service running; returns after ``stop``, or at a fatal exit code."""
+        """Keep the service running; returns after ``stop``."""
         failures = 0
         while True:
             began = time.monotonic()
             code = await self._run_once()
             if self.stopping:
-                break
-            if code in self.fatal_codes:
-                log("up", f"{self.name} cannot run here (its words are above); the rest goes on without it.")
                 break
             failures = 1 if time.monotonic() - began > STABLE_AFTER else failures + 1
             pause = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)

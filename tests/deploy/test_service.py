@@ -16,8 +16,8 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", code]
 
 
-def make(code: str, **fields: object) -> Service:
-    return Service("console", python(code), dict(os.environ), Path("/"), **fields)  # type: ignore[arg-type]
+def make(code: str) -> Service:
+    return Service("console", python(code), dict(os.environ), Path("/"))
 
 
 async def running(service: Service) -> None:
@@ -60,12 +60,6 @@ async def test_a_service_that_dies_is_started_again(monkeypatch: pytest.MonkeyPa
     await task
 
 
-async def test_a_fatal_exit_code_is_not_tried_again() -> None:
-    service = make("raise SystemExit(78)", fatal_codes=frozenset({78}))
-    await asyncio.wait_for(service.run(), 10)
-    assert service.ended.is_set()
-
-
 async def test_a_service_deaf_to_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STOP_GRACE", 0.2)
     ready = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -87,9 +81,15 @@ async def test_a_service_deaf_to_sigterm_is_killed(monkeypatch: pytest.MonkeyPat
 async def test_a_line_without_end_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
     monkeypatch.setattr(module, "log", lambda _name, line: heard.append(line))
-    service = make("print('x' * 100_000)", fatal_codes=frozenset({0}))
-    await asyncio.wait_for(service.run(), 10)
-    assert sum(line.count("x") for line in heard if set(line) == {"x"}) == 100_000
+    service = make("print('x' * 100_000, flush=True); import time; time.sleep(60)")
+    task = asyncio.create_task(service.run())
+
+    async def whole() -> bool:
+        return sum(line.count("x") for line in heard if set(line) == {"x"}) == 100_000
+
+    assert await until(whole, seconds=10, service=service)
+    await service.stop()
+    await task
     assert max(map(len, heard)) <= 2 * module.LINE_LIMIT
 
 

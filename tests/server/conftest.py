@@ -123,15 +123,19 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture
-async def inside(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Inside]]]:
-    """Starts the application in this process; its loops are slow enough to stay out of the test's way."""
+async def inside(tmp_path: Path, database_url: str) -> AsyncIterator[Callable[..., Awaitable[Inside]]]:
+    """Starts the application in this process, on each database; its loops are slow enough to stay out of the way.
+
+    Applications of one test share the database.
+    """
     async with AsyncExitStack() as stack:
 
         async def start(runtime: FakeRuntime | None = None, **settings: Any) -> Inside:
             runtime = runtime or FakeRuntime()
             slow = {"reconcile_interval": 3600, "reap_interval": 3600, "pool_health_interval": 3600}
             slow |= {"runtime_retry_interval": 0.05}
-            app = create_app(Settings(**{"state_dir": tmp_path, "run_dir": tmp_path, **slow, **settings}), runtime)
+            places = {"state_dir": tmp_path, "run_dir": tmp_path, "database_url": database_url}
+            app = create_app(Settings(**{**places, **slow, **settings}), runtime)
             core: Core = app.state.core
             await stack.enter_async_context(running(core))
             key = await keys.create_key(

@@ -14,12 +14,17 @@ import sys
 import tempfile
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy.engine import make_url
 
 from sandboxcore.runtimes.process.driver import ProcessRuntime
+from sandboxcore.server.config import Settings
+from sandboxcore.server.db.engine import Database
+from sandboxcore.server.db.migrate import migrate
 
 START_SECONDS = 30
 STOP_SECONDS = 20
@@ -149,11 +154,32 @@ class Sandboxd:
 
 
 def new_postgres_database() -> str:
+    """The address of a database that has its tables: a copy of one that was migrated, which is ten times as fast."""
+    return _create_postgres_database(_migrated())
+
+
+@cache
+def _migrated() -> str:
+    """The name of a database that only copies are made of; it goes with the server that holds it."""
+    address = _create_postgres_database("template1")
+
+    async def prepare() -> None:
+        database = Database(Settings(database_url=address).effective_database_url)
+        await migrate(database)
+        await database.close()
+
+    # In a thread, since the test may have a loop that runs.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, prepare()).result()
+    return make_url(address).database or ""
+
+
+def _create_postgres_database(template: str) -> str:
     import psycopg
 
     name = f"sandboxd_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False)
 
 

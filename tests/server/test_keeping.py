@@ -34,11 +34,11 @@ def all_alive(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def started(database_url: str, inside: Start) -> Callable[..., Awaitable[Inside]]:
+def started(inside: Start) -> Callable[..., Awaitable[Inside]]:
     """Starts a server, on each kind of database, with the template ``t`` and the pool ``p`` of so many sandboxes."""
 
     async def start(replicas: int = 2, **settings: object) -> Inside:
-        server = await with_template(inside, database_url=database_url, **settings)
+        server = await with_template(inside, **settings)
         await add_pool(server, "p", replicas)
         return server
 

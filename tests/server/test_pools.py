@@ -197,16 +197,14 @@ async def test_deleting_a_pool_ends_its_warm_ones(inside: Start) -> None:
     assert (await server.client.delete("/templates/t")).status_code == 204
 
 
-async def test_no_more_is_tried_before_a_failure_is_counted(
-    database_url: str, inside: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_more_is_tried_before_a_failure_is_counted(inside: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails at once would go on failing in one look, for ever."""
 
     async def look_away(_keeper: PoolKeeper, _core: Core) -> None:
         return
 
     monkeypatch.setattr(PoolKeeper, "look", look_away)
-    server = await with_template(inside, database_url=database_url)
+    server = await with_template(inside)
     made = {"name": "p", "template_name": "t", "replicas": 100, "wait_for_ready": False}
     assert (await server.client.post("/pools", json=made)).status_code == 201
     pool = (await filling.unsettled(server.core.database, max_age=0))[0]

@@ -18,13 +18,13 @@ from sandboxcore.server.db.models import Workspace
 from sandboxcore.server.errors import InvalidError
 from sandboxcore.server.services import quota
 from sandboxcore.server.services.quota import Amount
-from tests.server.conftest import DATABASES, unique
+from tests.server.conftest import unique
 from tests.server.fakes import FakeRuntime
-from tests.server.running import POSTGRES_URL, Sandboxd, drop_postgres_database, new_postgres_database
+from tests.server.running import POSTGRES_URL, Sandboxd
 from tests.server.test_creating import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from tests.server.conftest import Inside
 
@@ -57,22 +57,13 @@ class Limited:
         return await self.client.post("/volumes", json={"name": name, "size": size})
 
 
-@pytest.fixture(params=DATABASES)
-def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where the database is; empty for the server's own."""
-    made = new_postgres_database() if request.param == "postgresql" else ""
-    yield made
-    if made:
-        drop_postgres_database(made)
-
-
 @pytest.fixture
-def limited(address: str, inside: Start) -> Callable[..., Awaitable[Limited]]:
+def limited(inside: Start) -> Callable[..., Awaitable[Limited]]:
     """Starts servers that share one database and one runtime."""
     runtime = FakeRuntime()
 
     async def start(**limits: int) -> Limited:
-        server = await inside(runtime, **({"database_url": address} if address else {}))
+        server = await inside(runtime)
         await server.client.post("/templates", json=TEMPLATE)  # the second server finds it there
         one = Limited(server, await only_workspace(server))
         await one.limit(**limits)

@@ -31,17 +31,18 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def address() -> Iterator[str]:
+def database_url() -> Iterator[str]:
+    """One that two servers may share."""
     address = new_postgres_database()
     yield address
     drop_postgres_database(address)
 
 
 @pytest.fixture
-async def pair(address: str, inside: Start) -> Servers:
+async def pair(inside: Start) -> Servers:
     """Two servers on one runtime, with the template ``t``, that look at nothing by themselves."""
     runtime = FakeRuntime()
-    one, two = [await inside(runtime, database_url=address) for _ in range(2)]
+    one, two = [await inside(runtime) for _ in range(2)]
     for server in (one, two):
         await reconcile(server.core)
     assert (await one.client.post("/templates", json={"name": "t", "image": "host"})).status_code == 201

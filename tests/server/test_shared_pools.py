@@ -31,12 +31,12 @@ POOL = {"name": "p", "template_name": "t", "replicas": 3, "wait_for_ready": Fals
 
 
 @pytest.fixture
-def pair(database_url: str, inside: Start) -> Callable[[], Awaitable[tuple[Inside, Inside]]]:
+def pair(inside: Start) -> Callable[[], Awaitable[tuple[Inside, Inside]]]:
     """Starts two servers on one database and one runtime, with the template ``t``."""
 
     async def start() -> tuple[Inside, Inside]:
         runtime = FakeRuntime()
-        servers = [await inside(runtime, database_url=database_url) for _ in range(2)]
+        servers = [await inside(runtime) for _ in range(2)]
         made = await servers[0].client.post("/templates", json={"name": "t", "image": "host"})
         assert made.status_code == 201
         return servers[0], servers[1]
@@ -100,10 +100,10 @@ async def test_a_failure_pauses_both_and_one_probe_follows(
             await asyncio.sleep(0.01)
 
 
-async def test_a_restart_does_not_forget_a_failure(database_url: str, inside: Start) -> None:
+async def test_a_restart_does_not_forget_a_failure(inside: Start) -> None:
     runtime = FakeRuntime()
     runtime.create_error = StartFailedError("no such image", kind="ImagePull")
-    before = await inside(runtime, database_url=database_url)
+    before = await inside(runtime)
     await before.client.post("/templates", json={"name": "t", "image": "host"})
     await before.client.post("/pools", json={**POOL, "replicas": 1})
     async with asyncio.timeout(10):
@@ -111,7 +111,7 @@ async def test_a_restart_does_not_forget_a_failure(database_url: str, inside: St
             await asyncio.sleep(0.01)
     await set_pool(before, retry_at=time.time() + 3600, failures=7)
     attempts = len(runtime.creations)
-    after = await inside(runtime, database_url=database_url)
+    after = await inside(runtime)
     await looks(after)
     assert len(runtime.creations) == attempts
     told = (await after.client.get("/pools/p")).json()

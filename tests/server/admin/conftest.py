@@ -6,15 +6,14 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import pytest
 import pytest_asyncio
 
 from sandboxcore.server.services import admin_keys
-from tests.server.conftest import DATABASES, Inside
-from tests.server.running import drop_postgres_database, new_postgres_database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tests.server.conftest import Inside
 
 
 class Office:
@@ -52,18 +51,9 @@ class Office:
         return found
 
 
-@pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Empty for SQLite, else a PostgreSQL database that only this test uses."""
-    url = new_postgres_database() if request.param == "postgresql" else ""
-    yield url
-    if url:
-        drop_postgres_database(url)
-
-
 @pytest_asyncio.fixture
-async def office(database_url: str, inside: Callable[..., Awaitable[Inside]]) -> AsyncIterator[Office]:
-    server = await inside(database_url=database_url)
+async def office(inside: Callable[..., Awaitable[Inside]]) -> AsyncIterator[Office]:
+    server = await inside()
     made = await admin_keys.create_admin_key(server.core.database, actor="test", name="operator")
     async with AsyncExitStack() as stack:
         yield Office(server, made.new.text, stack)

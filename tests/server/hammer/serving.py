@@ -16,6 +16,7 @@ from sandboxcore.server.app import create_app
 from sandboxcore.server.config import Settings
 from sandboxcore.server.db.engine import Database
 from sandboxcore.server.serve import configure_logging, serve
+from sandboxcore.server.services import leases
 from tests.server.hammer.runtime import FolderRuntime
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, steps.arm)
     signal.signal(signal.SIGUSR2, steps.arm)
     count_commits(steps)
+    # What a dead server held on a shared database is waited for; here often, so not for long.
+    leases.LEASE_SECONDS, leases.RENEW_SECONDS = 1.5, 0.3
     configure_logging("info")
     serve(create_app(settings, FolderRuntime(settings.run_dir, steps.take)), settings)
 

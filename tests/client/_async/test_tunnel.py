@@ -218,6 +218,7 @@ async def test_no_server(async_client: AsyncSandboxClient) -> None:
         (WRONG_VERSION, TunnelUnsupportedVersionError),
         (STRANGE, TunnelError),
     ],
+    ids=["not-allowed", "refused", "wrong-version", "strange"],
 )
 async def test_ports_that_are_refused(sandbox: AsyncSandbox, port: int, error: type[TunnelError]) -> None:
     async with await sandbox.tunnel(port) as tunnel:

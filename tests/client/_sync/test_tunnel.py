@@ -219,6 +219,7 @@ def test_no_server(sync_client: SandboxClient) -> None:
         (WRONG_VERSION, TunnelUnsupportedVersionError),
         (STRANGE, TunnelError),
     ],
+    ids=["not-allowed", "refused", "wrong-version", "strange"],
 )
 def test_ports_that_are_refused(sandbox: Sandbox, port: int, error: type[TunnelError]) -> None:
     with sandbox.tunnel(port) as tunnel:

@@ -126,6 +126,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", f"{ADMIN}/admin-keys"): Route(ADMIN_KEY, {"name": "k"}),
     ("DELETE", f"{ADMIN}/admin-keys/{{key}}"): Route(ADMIN_KEY),
     ("GET", f"{ADMIN}/overview"): Route(ADMIN_KEY),
+    ("GET", f"{ADMIN}/reconciliation"): Route(ADMIN_KEY),
+    ("POST", f"{ADMIN}/reconciliation"): Route(ADMIN_KEY),
 }
 OF_WORKSPACES = {at: route for at, route in ROUTES.items() if route.needs in SCOPES}
 OF_ADMINS = {at: route for at, route in ROUTES.items() if route.needs == ADMIN_KEY}

@@ -76,7 +76,7 @@ async def test_a_half_made_create_goes_on(inside: Start) -> None:
     server = await with_template(inside)
     sandbox_id = await make(server, "b")
     server.runtime.made.clear()
-    await set_row(server, sandbox_id, state="provisioning", shim_socket=None, starter=ENDED)
+    await set_row(server, sandbox_id, state="provisioning", shim_socket=None, starter=ENDED, start_lease_until=0.0)
     await reconcile(server.core)
     await eventually(lambda: not server.core.starter.is_starting(sandbox_id))
     assert (await server.client.get("/boxes/b")).json()["status"] == "ready"
@@ -86,7 +86,7 @@ async def test_a_half_made_create_goes_on(inside: Start) -> None:
 async def test_a_half_made_create_that_nobody_can_know_of_is_removed(inside: Start) -> None:
     server = await with_template(inside)
     sandbox_id = await make(server, "b")
-    await set_row(server, sandbox_id, state="provisioning", awaited=True, starter=ENDED)
+    await set_row(server, sandbox_id, state="provisioning", awaited=True, starter=ENDED, start_lease_until=0.0)
     await reconcile(server.core)
     assert await rows(server) == []
     assert server.runtime.made == {}

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import func, select, update
 
-from sandboxcore.server.db.models import ServiceToken
+from sandboxcore.server.db.models import Base, ServiceToken
 from sandboxcore.server.services import service_tokens
 from tests.server.conftest import unique
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     import httpx
 
+    from sandboxcore.server.db.engine import Database
     from tests.server.conftest import Inside
     from tests.server.running import Sandboxd
 
@@ -93,17 +93,18 @@ async def _ready(inside: Inside) -> str:
     return "/boxes/b/service-url"
 
 
-def content_of(folder: Path) -> bytes:
-    """Every byte of a folder's files."""
-    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+async def content_of(database: Database) -> str:
+    """Every row of every table."""
+    tables = [await database.fetch_all(select(table), {}) for table in Base.metadata.sorted_tables]
+    return "\n".join(str(row) for rows in tables for row in rows)
 
 
-async def test_the_database_holds_no_token(inside: Callable[..., Awaitable[Inside]], tmp_path: Path) -> None:
+async def test_the_database_holds_no_token(inside: Callable[..., Awaitable[Inside]]) -> None:
     started = await inside()
     token = (await started.client.post(await _ready(started), json=ASK)).json()["token"]
-    files = content_of(tmp_path)
-    assert hashlib.sha256(token.encode()).hexdigest().encode() in files
-    assert token.removeprefix("sbxs_").encode() not in files
+    content = await content_of(started.core.database)
+    assert hashlib.sha256(token.encode()).hexdigest() in content
+    assert token.removeprefix("sbxs_") not in content
 
 
 async def test_a_sandbox_that_is_not_ready(inside: Callable[..., Awaitable[Inside]]) -> None:

@@ -10,13 +10,15 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
 from sandboxcore.server.db.engine import Database
 from sandboxcore.server.db.migrate import alembic_config, migrate
 from sandboxcore.server.db.models import Allocation, Base, Workspace
 from sandboxcore.server.names import new_id
-from sandboxcore.server.services import quota
+from sandboxcore.server.services import quota, sandboxes
+from tests.server.databases import fresh_database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,3 +164,11 @@ async def test_what_lived_before_the_ledger_is_in_it_and_counts(tmp_path: Path) 
         ("warm", "warm", "pool:p", 7, None),
     ]
     await database.close()
+
+
+async def test_a_sandbox_is_found_by_its_name_without_looking_at_the_others(tmp_path: Path) -> None:
+    async with fresh_database("sqlite", tmp_path) as database:
+        query = f"EXPLAIN QUERY PLAN {sandboxes._BY_NAME.compile(dialect=sqlite.dialect())}"
+        unknown = tuple("x" * query.count("?"))
+        rows = await database.run_sync(lambda connection: connection.exec_driver_sql(query, unknown).all())
+    assert "uq_sandboxes_workspace_id_name (workspace_id=? AND name=?)" in rows[0][3]

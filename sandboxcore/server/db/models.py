@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 NAMING = {
@@ -266,6 +278,10 @@ class Sandbox(Base):
     def pool_name(self) -> str | None:
         """The present name of the pool that it came from, which must be loaded."""
         return self.pool.name if self.pool else None
+
+
+IS_WANTED = Sandbox.state != literal_column("'deleting'")
+"""The condition of the indexes by name and by idempotency key, to the letter: with a parameter neither is used."""
 
 
 class EndedSandbox(Base):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from sandboxcore.server.db.models import Pool, Sandbox, Volume
+from sandboxcore.server.db.models import IS_WANTED, Pool, Sandbox, Volume
 from sandboxcore.server.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def refuse_taken(
     """Raise ``ConflictError`` where the workspace has one of this name already."""
     query = select(model.id).where(model.workspace_id == workspace_id, model.name == name)
     if model is Sandbox:
-        query = query.where(Sandbox.state != "deleting")
+        query = query.where(IS_WANTED)
     if name is not None and await session.scalar(query) is not None:
         raise name_taken(model.__name__.lower(), name)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from sandboxcore.server.clock import iso, now
-from sandboxcore.server.db.models import Base, Pool, Sandbox, Template, TemplateMount
+from sandboxcore.server.db.models import IS_WANTED, Base, Pool, Sandbox, Template, TemplateMount
 from sandboxcore.server.errors import ConflictError, NotFoundError
 from sandboxcore.server.names import is_id, new_id, new_sandbox_name
 from sandboxcore.server.services import ledger, quota
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 WITH_TEMPLATE = joinedload(Sandbox.template).load_only(Template.name)
 WITH_POOL = joinedload(Sandbox.pool)
-VISIBLE = (Sandbox.state != "deleting", ~Sandbox.warm)
+VISIBLE = (IS_WANTED, ~Sandbox.warm)
 HOLDS_NOTHING = {"cpu_millis": 0, "memory_bytes": 0, "storage_bytes": 0}
 MOST_AT_A_TIME = 500
 """Sandboxes whose use is written down in one statement."""
@@ -199,7 +199,7 @@ async def _by_idempotency_key(session: AsyncSession, caller: Caller, key: str | 
     if key is None:
         return None
     query = select(Sandbox).where(
-        Sandbox.workspace_id == caller.workspace_id, Sandbox.idempotency_key == key, Sandbox.state != "deleting"
+        Sandbox.workspace_id == caller.workspace_id, Sandbox.idempotency_key == key, IS_WANTED
     )
     found: Sandbox | None = await session.scalar(query.options(WITH_TEMPLATE, WITH_POOL))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -42,8 +43,12 @@ class Pool:
         return {path.stem for path in self._records.glob("*.json")}
 
     def kill_shim(self, sandbox_id: str) -> None:
-        record = json.loads((self._records / f"{sandbox_id}.json").read_text())
-        os.kill(record["shim"]["pid"], signal.SIGKILL)
+        """End it, and wait until the kernel has closed its socket: until then it still looks alive."""
+        pid = json.loads((self._records / f"{sandbox_id}.json").read_text())["shim"]["pid"]
+        with os.fdopen(os.pidfd_open(pid)) as process:
+            os.kill(pid, signal.SIGKILL)
+            ended, _, _ = select.select([process], [], [], 20)
+        assert ended, f"shim {pid} did not end"
 
     def look(self) -> dict[str, object]:
         found: dict[str, object] = self.api.get(f"/pools/{self.name}").json()

@@ -367,3 +367,55 @@ class ServiceToken(Base):
     created_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[float] = mapped_column(Double)
     expires_at: Mapped[float] = mapped_column(Double, index=True)
+
+
+class ReadingRound(Base):
+    """One time that all sandboxes were measured; whoever inserts its number is who measures."""
+
+    __tablename__ = "reading_rounds"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """When it was due, in milliseconds since the epoch."""
+    coarse: Mapped[bool] = mapped_column(Boolean)
+    """Whether it is one of those that are kept for longer."""
+
+
+class Reading(Base):
+    """What one sandbox had used in one round.
+
+    Readings of a round lie together: they are written and forgotten together, and one sandbox's are found through the
+    few rounds that there are.
+    """
+
+    __tablename__ = "readings"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    round: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    sandbox_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    at: Mapped[float] = mapped_column(Double)
+    cpu_seconds: Mapped[float | None] = mapped_column(Double)
+    """Since its start, as are bytes of the network, kills and throttling; what a runtime cannot tell is empty."""
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    pids: Mapped[int | None] = mapped_column(Integer)
+    rx_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    tx_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    oom_kills: Mapped[int | None] = mapped_column(BigInteger)
+    throttled_seconds: Mapped[float | None] = mapped_column(Double)
+
+
+class WorkspaceReading(Base):
+    """What the sandboxes of one workspace used together in one round, a pool's warm ones too."""
+
+    __tablename__ = "workspace_readings"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    round: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    workspace_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    at: Mapped[float] = mapped_column(Double)
+    cpu_millis: Mapped[int | None] = mapped_column(BigInteger)
+    """On average since the round before."""
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sandboxes: Mapped[int] = mapped_column(Integer)
+    """How many were measured, without the warm ones."""
+    warm: Mapped[int] = mapped_column(Integer)

@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         Usage,
         UsageRow,
     )
+    from sandboxcore.summaries import FailedSandbox, IdleSandbox, Summary
 
 __version__ = "0.1.0"
 
@@ -115,7 +116,9 @@ __all__ = [
     "EventPage",
     "ExecutionResult",
     "ExtensionUnsupportedError",
+    "FailedSandbox",
     "Gap",
+    "IdleSandbox",
     "InvalidResponseError",
     "Limit",
     "Limits",
@@ -152,6 +155,7 @@ __all__ = [
     "ServerCapabilities",
     "ServiceURL",
     "StreamingUnsupportedError",
+    "Summary",
     "Template",
     "TerminalModes",
     "Tunnel",
@@ -190,6 +194,7 @@ _MODELS = frozenset(
 _REPORTS = frozenset(
     {"Event", "EventPage", "Limit", "Limits", "PastSandbox", "PoolClaim", "SandboxHistory", "Usage", "UsageRow"}
 )
+_SUMMARIES = frozenset({"FailedSandbox", "IdleSandbox", "Summary"})
 _ADMINISTRATION = frozenset(
     {
         "AdminKey",
@@ -211,6 +216,8 @@ def _home(name: str) -> str:
     """The module that defines a public name."""
     if name in _REPORTS:
         return "sandboxcore.reports"
+    if name in _SUMMARIES:
+        return "sandboxcore.summaries"
     if name in _ADMINISTRATION:
         return "sandboxcore.administration"
     if name in _MODELS:

@@ -19,6 +19,7 @@ STREAM = "/events/stream"
 HISTORY = "/history"
 LIMITS = "/limits"
 USAGE = "/usage"
+SUMMARY = "/summary"
 
 
 def read(path: str, extension: str, query: Query | None = None) -> Call:

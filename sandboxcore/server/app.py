@@ -18,6 +18,7 @@ from sandboxcore.server.api import (
     service_urls,
     snapshots,
     status,
+    summary,
     templates,
     usage,
     volumes,
@@ -66,6 +67,7 @@ def create_app(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
     for router in (boxes.router, dataplane.router, templates.router, volumes.router, pools.router, events.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(usage.router, prefix=PREFIX)
+    app.include_router(summary.router, prefix=PREFIX)
     app.include_router(service_urls.router, prefix=PREFIX)
     app.include_router(snapshots.router, prefix=PREFIX)
     app.include_router(status.router)

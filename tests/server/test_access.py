@@ -67,6 +67,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("MOUNT", "/docs/assets"): Route(PUBLIC),
     ("GET", f"{API}/capabilities"): Route("read"),
     ("GET", f"{API}/limits"): Route("read"),
+    ("GET", f"{API}/summary"): Route("read"),
     ("GET", f"{API}/usage"): Route("read", query="?by=creator"),
     ("GET", f"{API}/events"): Route("read"),
     ("GET", f"{API}/events/stream"): Route("read", query="?after=0", endless=True),

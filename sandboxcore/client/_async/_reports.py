@@ -10,6 +10,7 @@ from sandboxcore.fields import Fields
 from sandboxcore.protocol import extensions
 from sandboxcore.protocol.lists import parameters
 from sandboxcore.reports import EventPage, Limits, PastSandbox, PoolClaim, SandboxHistory, Usage
+from sandboxcore.summaries import Summary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -95,6 +96,10 @@ class AsyncReports:
     async def get_history(self, sandbox_id: str) -> SandboxHistory:
         """A sandbox by identifier, living or ended, with what happened to it. Raises ``ResourceNotFoundError``."""
         return SandboxHistory.from_dict(await self._http.json(extensions.read_history(sandbox_id)))
+
+    async def get_summary(self) -> Summary:
+        """What the workspace has, counted at one moment; its idlest sandboxes and its newest failures."""
+        return Summary.from_dict(await self._http.json(extensions.read(extensions.SUMMARY, "summary")))
 
     async def get_limits(self) -> Limits:
         """What the workspace may hold, and what it holds now."""

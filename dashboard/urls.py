@@ -14,6 +14,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("accounts/", include("dashboard.accounts.urls")),
     path("t/<slug:team>/", include("dashboard.resources.urls")),
+    path("t/<slug:team>/sandboxes/", include("dashboard.resources.sandbox_urls")),
     path("t/<slug:team>/activity/", include("dashboard.audit.urls")),
     path("t/<slug:team>/team/", include("dashboard.teams.urls")),
     path("t/<slug:team>/sandboxes/<str:name>/", include("dashboard.terminals.urls")),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.shortcuts import redirect
+
 from dashboard.frame import answer
+from dashboard.resources.ended import last_of_name
+from dashboard.resources.lifetimes import end_of_lifetime
 from dashboard.teams.api import client_for
 from dashboard.teams.problems import Problem, attempt
 
@@ -15,11 +19,17 @@ if TYPE_CHECKING:
 
     from dashboard.teams.access import Access
     from sandboxcore import AsyncSandbox
+    from sandboxcore.models import SandboxRecord
 
 
 async def find_sandbox(access: Access, name: str) -> AsyncSandbox | Problem:
     """The sandbox of this name in the team's workspace, or why it cannot be shown."""
     return await attempt(client_for(access.team, access.user).get_sandbox(name))
+
+
+def head_context(sandbox: SandboxRecord) -> dict[str, Any]:
+    """What the heading shows of a sandbox."""
+    return {"sandbox": sandbox, "lifetime_end": end_of_lifetime(sandbox)}
 
 
 async def sandbox_page(
@@ -35,12 +45,22 @@ async def sandbox_page(
 ) -> HttpResponse:
     """A tab of one sandbox's page; ``template`` extends ``resources/sandbox_page.html`` and fills ``tab``.
 
-    ``tab`` is ``terminal``, ``overview`` or ``settings``. Where there is no sandbox to show, the page says why.
+    ``tab`` is the last part of the tab's address, or ``overview``. A sandbox that has ended leads to its history; where
+    there is none to show, the page says why.
     """
     values = {"section": "sandboxes", **(context or {})}
     if isinstance(found, Problem):
-        return await answer(
-            request, access, "resources/problem.html", {**values, "problem": found}, status=found.status
-        )
-    values |= {"sandbox": found, "tab": tab}
+        return await _nothing(request, access, found, values)
+    values |= {**head_context(found), "tab": tab}
     return await answer(request, access, template, values, fragment=fragment, status=status)
+
+
+async def _nothing(request: HttpRequest, access: Access, problem: Problem, values: Mapping[str, Any]) -> HttpResponse:
+    name = request.resolver_match.kwargs.get("name") if request.resolver_match else None
+    if problem.status == 404 and name and request.method == "GET":
+        past = await last_of_name(access, name)
+        if past is not None:
+            return redirect("sandbox_past", team=access.team.slug, sandbox_id=past.id)
+    return await answer(
+        request, access, "resources/problem.html", {**values, "problem": problem}, status=problem.status
+    )

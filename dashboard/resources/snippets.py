@@ -30,12 +30,16 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def _root(team: Team) -> str:
+    """The server's address, as the environment gives it."""
+    base = urlsplit(team.api_endpoint)
+    return f"{base.scheme}://{base.netloc}{base.path.removesuffix('/v2/sandboxes')}"
+
+
 def connect(team: Team) -> str:
     """Signing in, by the environment and in code."""
-    base = urlsplit(team.api_endpoint)
-    root = f"{base.scheme}://{base.netloc}{base.path.removesuffix('/v2/sandboxes')}"
     return (
-        f"# pip install sandboxcore\n# export SANDBOX_ENDPOINT={shlex.quote(root)}\n"
+        f"# pip install sandboxcore\n# export SANDBOX_ENDPOINT={shlex.quote(_root(team))}\n"
         "# export SANDBOX_API_KEY=…\n"
         "from sandboxcore import SandboxClient\n\n"
         "client = SandboxClient()\n"
@@ -96,4 +100,14 @@ def run_curl(sandbox: SandboxRecord) -> str:
         '  -H "X-Api-Key: $SANDBOX_API_KEY" \\\n'
         '  -H "Content-Type: application/json" \\\n'
         f"  -d {body}"
+    )
+
+
+def run_cli(team: Team, name: str) -> str:
+    """The same with the command-line client; then a shell."""
+    return (
+        f"# pip install sandboxcore\nexport SANDBOX_ENDPOINT={shlex.quote(_root(team))}\n"
+        "export SANDBOX_API_KEY=…\n"
+        f"sandbox run {shlex.quote(name)} -- uname -a\n"
+        f"sandbox shell {shlex.quote(name)}"
     )

@@ -66,6 +66,15 @@ def when(value: datetime | str | None) -> SafeString | str:
 
 
 @register.filter
+def exactly(value: datetime) -> SafeString:
+    """A moment as ``<time>`` that the page's script shows whole, in the viewer's zone."""
+    moment = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" data-exact>{}</time>', moment.isoformat(), moment.strftime("%Y-%m-%d %H:%M %Z")
+    )
+
+
+@register.filter
 def initials(name: str) -> str:
     """The one or two letters that stand for a person."""
     parts = re.split(r"[\s._-]+", name.strip())
@@ -83,6 +92,13 @@ def control(field: BoundField) -> SafeString:
     """A form field's widget, dressed as the kit's."""
     kind = "form-select" if isinstance(field.field.widget, forms.Select) else "form-control"
     return field.as_widget(attrs={"class": f"{kind} is-invalid" if field.errors else kind})
+
+
+@register.filter
+def echo(field: BoundField) -> str:
+    """What a quantity field holds, for a person: ``= 0.5 cores``; empty for what is none."""
+    tell = getattr(field.field, "echo", None)
+    return tell(field.value()) if tell else ""
 
 
 @register.filter

@@ -18,6 +18,7 @@ register.filter("create_snippet", snippets.make_sandbox)
 register.filter("template_snippet", snippets.make_template)
 register.filter("python_snippet", snippets.run_python)
 register.filter("async_snippet", snippets.run_async)
+register.filter("cli_snippet", snippets.run_cli)
 
 
 @register.filter

@@ -1,4 +1,4 @@
-// Shows <time data-relative> relative to now, and exact in the viewer's own zone on hover.
+// Shows <time data-relative> relative to now, and exact in the viewer's own zone on hover; <time data-exact> exact.
 const UNITS = [
   ["year", 31536000],
   ["month", 2592000],
@@ -8,6 +8,7 @@ const UNITS = [
 ];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export function tell(moment, now) {
   const seconds = Math.round((moment - now) / 1000);
@@ -25,6 +26,10 @@ function show(root) {
     const text = tell(moment, now);
     if (element.textContent !== text) element.textContent = text;
     element.title = exact.format(moment);
+  }
+  for (const element of root.querySelectorAll("time[data-exact]")) {
+    const moment = new Date(element.dateTime);
+    if (!Number.isNaN(moment.getTime())) element.textContent = whole.format(moment);
   }
 }
 

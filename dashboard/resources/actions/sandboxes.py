@@ -38,3 +38,20 @@ async def delete_sandbox(*, access: Access, name: str) -> None:
     """End a sandbox and everything in it."""
     await client_for(access.team, access.user).delete_sandbox(name)
     await note(access, "sandbox.deleted", name)
+
+
+async def change_lifetimes(
+    *, access: Access, name: str, ttl_seconds: int | None = None, idle_ttl_seconds: int | None = None
+) -> AsyncSandbox:
+    """Give a sandbox other lifetimes, in seconds; 0 is none, None leaves it as it is."""
+    sandbox = await client_for(access.team, access.user).update_sandbox(
+        name, ttl_seconds=ttl_seconds, idle_ttl_seconds=idle_ttl_seconds
+    )
+    changed = {"ttl_seconds": ttl_seconds, "idle_ttl_seconds": idle_ttl_seconds}
+    await note(
+        access,
+        "sandbox.updated",
+        sandbox.name,
+        **{field: value for field, value in changed.items() if value is not None},
+    )
+    return sandbox

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.dashboard.conftest import Cast
     from tests.dashboard.fake_api import FakeApi
 
-URL = "/t/blue/sandboxes/alpha/settings"
+URL = "/t/blue/sandboxes/alpha/settings/"
 
 
 def test_it_works(cast: Cast, fake: FakeApi) -> None:
@@ -20,7 +20,7 @@ def test_it_works(cast: Cast, fake: FakeApi) -> None:
     browser = cast.client(cast.member)
     assert 'value="alpha"' in browser.get(URL).content.decode()
     answer = browser.post(URL, {"name": "omega"})
-    assert answer.headers["Location"] == "/t/blue/sandboxes/omega/settings"
+    assert answer.headers["Location"] == "/t/blue/sandboxes/omega/settings/"
     assert list(fake.sandboxes) == ["omega"]
     assert "alpha is now called omega" in browser.get(answer.headers["Location"]).content.decode()
     event = Event.objects.get()

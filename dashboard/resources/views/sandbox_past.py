@@ -1,0 +1,31 @@
+"""What is known of a sandbox by its identifier, above all after its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.shortcuts import redirect
+
+from dashboard.frame import answer
+from dashboard.resources.ended import by_id, why_ended
+from dashboard.teams.access import require
+from dashboard.teams.problems import Problem
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from dashboard.teams.access import Access
+
+
+@require("sandbox.view")
+async def sandbox_past(request: HttpRequest, access: Access, sandbox_id: str) -> HttpResponse:
+    """The history of a sandbox that has ended; one that lives has its own page."""
+    past = await by_id(access, sandbox_id)
+    context: dict[str, object] = {"section": "sandboxes"}
+    if isinstance(past, Problem):
+        context["problem"] = past
+        return await answer(request, access, "resources/problem.html", context, status=past.status)
+    if past.status != "ended":
+        return redirect("sandbox", team=access.team.slug, name=past.name)
+    context |= {"past": past, "why": why_ended(past)}
+    return await answer(request, access, "resources/sandbox_past.html", context)

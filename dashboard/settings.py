@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "dashboard.accounts",
     "dashboard.teams",
     "dashboard.audit",
+    "dashboard.lists",
     "dashboard.resources",
     "dashboard.terminals",
 ]
@@ -92,7 +93,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
             "loaders": [("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"])],
-            "builtins": ["dashboard.templatetags.console", "dashboard.templatetags.snippets"],
+            "builtins": ["dashboard.templatetags.console", "dashboard.templatetags.figures", "dashboard.templatetags.snippets"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -25,9 +25,14 @@ class Named(Protocol):
 N = TypeVar("N", bound=Named)
 
 
+def is_addressable(name: str) -> bool:
+    """Whether the name fits into an address. No server of the protocol has others; a hostile one breaks no page."""
+    return bool(name) and "/" not in name and name not in {".", ".."}
+
+
 def addressable(found: Iterable[N]) -> list[N]:
-    """Those whose name fits into an address. No server of the protocol has others; a hostile one breaks no page."""
-    return [each for each in found if each.name and "/" not in each.name and each.name not in {".", ".."}]
+    """Those whose name fits into an address."""
+    return [each for each in found if is_addressable(each.name)]
 
 
 def chosen(sandboxes: Iterable[S], *, state: str, query: str) -> list[S]:

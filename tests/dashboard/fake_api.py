@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import httpx
     from starlette.requests import Request
 
@@ -25,12 +27,36 @@ def invalid(field: list[str], message: str) -> JSONResponse:
     return JSONResponse({"detail": [{"type": "value_error", "loc": ["body", *field], "msg": message}]}, 422)
 
 
+OURS = {"limit", "offset", "sort", "q", "status", "template", "pool", "created_by", "include", "total"}
+
+
+def page(request: Request, key: str, rows: Iterable[dict[str, Any]], searched: tuple[str, ...]) -> JSONResponse:
+    """One page of a list as the server gives it, or the whole list where nothing is asked."""
+    asked = request.query_params
+    found = list(rows)
+    if not asked.keys() & OURS:
+        return JSONResponse({key: found})
+    for name, field in (("status", "status"), ("template", "template_name"), ("pool", "pool_name")):
+        if values := asked.getlist(name):
+            found = [row for row in found if row.get(field) in values]
+    if values := asked.getlist("created_by"):
+        found = [row for row in found if row.get("created_by") in values]
+    if q := asked.get("q", "").lower():
+        found = [row for row in found if any(q in (row.get(field) or "").lower() for field in searched)]
+    order = asked.get("sort", "created_at")
+    found.sort(key=lambda row: row.get(order.removeprefix("-")) or "", reverse=order.startswith("-"))
+    start, limit = int(asked.get("offset", 0)), int(asked.get("limit", 100))
+    more = "more" if start + limit < len(found) else None
+    return JSONResponse({key: found[start : start + limit], "total": len(found), "next_cursor": more})
+
+
 class FakeApi:
     """One workspace. ``answer_all`` makes every call fail alike; ``seen`` is each request: method, path, actor."""
 
     def __init__(self) -> None:
         self.templates: dict[str, dict[str, Any]] = {}
         self.sandboxes: dict[str, dict[str, Any]] = {}
+        self.pools: dict[str, dict[str, Any]] = {}
         self.capabilities: dict[str, Any] = {
             "runtime": "namespaces",
             "isolated": True,
@@ -56,6 +82,7 @@ class FakeApi:
                 Route(f"{BASE}/capabilities", self.guarded(self.get_capabilities)),
                 Route(f"{BASE}/templates", self.guarded(self.all_templates), methods=["GET", "POST"]),
                 Route(f"{BASE}/templates/{{name}}", self.guarded(self.one_template), methods=["GET", "DELETE"]),
+                Route(f"{BASE}/pools", self.guarded(self.all_pools)),
                 Route(f"{BASE}/boxes", self.guarded(self.all_boxes), methods=["GET", "POST"]),
                 Route(f"{BASE}/boxes/{{name}}", self.guarded(self.one_box), methods=["GET", "PATCH", "DELETE"]),
             ]
@@ -110,7 +137,7 @@ class FakeApi:
 
     async def all_templates(self, request: Request) -> Response:
         if request.method == "GET":
-            return JSONResponse({"templates": list(self.templates.values())})
+            return page(request, "templates", self.templates.values(), ("name", "image", "created_by"))
         body = await request.json()
         if body["resources"]["cpu"].endswith("potatoes"):
             return invalid(["resources", "cpu"], "not a quantity of CPU: '2 potatoes'")
@@ -130,9 +157,12 @@ class FakeApi:
         del self.templates[name]
         return Response(status_code=204)
 
+    async def all_pools(self, request: Request) -> Response:
+        return page(request, "pools", self.pools.values(), ("name", "template_name"))
+
     async def all_boxes(self, request: Request) -> Response:
         if request.method == "GET":
-            return JSONResponse({"sandboxes": list(self.sandboxes.values())})
+            return page(request, "sandboxes", self.sandboxes.values(), ("name", "template_name", "created_by"))
         if self.refuse_create is not None:
             return self.refuse_create
         body = await request.json()

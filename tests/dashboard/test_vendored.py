@@ -36,5 +36,17 @@ def test_pages_name_the_folders_that_there_are() -> None:
 def test_every_icon_that_a_page_draws_is_vendored_and_no_other() -> None:
     pages = (settings.BASE_DIR / "templates").rglob("*.html")
     drawn = {name for page in pages for name in re.findall(r'{% icon "([\w-]+)"', page.read_text())}
+    drawn |= named_by_lists()
     icons = settings.BASE_DIR / "static" / vendored.ICONS
     assert drawn == {path.stem for path in icons.glob("*.svg")}
+
+
+def named_by_lists() -> set[str]:
+    """Icons that lists declare for their buttons and for where nothing is yet."""
+    lists = [
+        path
+        for folder in ("resources/lists", "audit")
+        for path in (settings.BASE_DIR / "dashboard" / folder).glob("*.py")
+    ]
+    declared = r'(?:Link\(\s*"[^"]+",\s*|Empty\(\s*|icon=)"([\w-]+)"'
+    return {name for path in lists for name in re.findall(declared, path.read_text())}

@@ -28,7 +28,7 @@ def test_it_works(cast: Cast, fake: FakeApi) -> None:
     page = cast.client(cast.viewer).get(URL).content.decode()
     assert numbers(page) == ["2", "0", "1", "1"]
     assert "CrashLoop: it ends at once" in page
-    for lead in ("/t/blue/sandboxes/?state=ready", "/t/blue/sandboxes/?state=failed", "/t/blue/templates/"):
+    for lead in ("/t/blue/sandboxes/?status=ready", "/t/blue/sandboxes/?status=failed", "/t/blue/templates/"):
         assert lead in page
     assert "SANDBOX_ENDPOINT=http://sandboxes.test" in page
 

@@ -59,32 +59,63 @@ def test_search_and_state_choose(cast: Cast, fake: FakeApi) -> None:
     by_maker = browser.get(URL, {"q": "MARIA"}).content.decode()
     assert "/alpha/" in by_maker
     assert "/beta/" not in by_maker
-    failed = browser.get(URL, {"state": "failed"}).content.decode()
+    failed = browser.get(URL, {"status": "failed"}).content.decode()
     assert "/beta/" in failed
     assert "ImagePull: no such image" in failed
     assert "/alpha/" not in failed
-    assert "No sandbox matches" in browser.get(URL, {"q": "zzz"}).content.decode()
+    assert "Nothing matches" in browser.get(URL, {"q": "zzz"}).content.decode()
 
 
 def test_htmx_gets_the_results_alone(cast: Cast, fake: FakeApi) -> None:
     fake.add_sandbox("alpha")
     answer = cast.client(cast.viewer).get(URL, headers={"HX-Request": "true"})
-    assert answer.content.decode().lstrip().startswith('<div class="card">')
+    assert answer.content.decode().startswith('<section class="list-results" id="results"')
     assert "<html" not in answer.content.decode()
     assert "HX-Request" in answer.headers["Vary"]
 
 
-def test_a_row_asks_again_only_while_provisioning(cast: Cast, fake: FakeApi) -> None:
-    fake.add_sandbox("alpha", status="provisioning")
+def test_pages_orders_and_sizes_are_in_the_address(cast: Cast, fake: FakeApi) -> None:
+    for number in range(60):
+        fake.add_sandbox(f"box-{number:02}")
     browser = cast.client(cast.viewer)
-    ask = {"path": "/t/blue/sandboxes/alpha/row", "headers": {"HX-Request": "true"}}
-    assert 'hx-trigger="every 1s"' in browser.get(**ask).content.decode()
-    fake.sandboxes["alpha"]["status"] = "ready"
-    assert "hx-trigger" not in browser.get(**ask).content.decode()
-    del fake.sandboxes["alpha"]
-    gone = browser.get(**ask)
-    assert gone.status_code == 200
-    assert "not found" in gone.content.decode()
+    first = browser.get(URL, {"sort": "name"}).content.decode()
+    assert "1&ndash;50 of 60 sandboxes" in first
+    assert ">box-00<" in first
+    assert ">box-50<" not in first
+    assert "?sort=name&amp;page=2" in first
+    assert 'aria-sort="ascending"' in first
+    second = browser.get(URL, {"sort": "name", "page": "2"}).content.decode()
+    assert "51&ndash;60 of 60 sandboxes" in second
+    assert ">box-59<" in second
+    falling = browser.get(URL, {"sort": "-name", "size": "25"}).content.decode()
+    assert "1&ndash;25 of 60 sandboxes" in falling
+    assert 'aria-sort="descending"' in falling
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["page=-1", "page=9", "page=999999999999", "page=½", "size=7", "sort=password", "sort=--name", "status=", "q=%00"],
+)
+def test_nonsense_in_the_address_is_as_if_it_were_not_there(cast: Cast, fake: FakeApi, nonsense: str) -> None:
+    fake.add_sandbox("alpha")
+    answer = cast.client(cast.viewer).get(f"{URL}?{nonsense}")
+    assert answer.status_code == 200
+    assert "1&ndash;1 of 1 sandbox" in answer.content.decode()
+
+
+def test_letters_typed_into_the_search_make_one_step_back(cast: Cast, fake: FakeApi) -> None:
+    fake.add_sandbox("alpha")
+    browser = cast.client(cast.viewer)
+
+    def ask(trigger: str, now: str, query: str) -> dict[str, str]:
+        headers = {"HX-Request": "true", "HX-Trigger": trigger, "HX-Current-URL": f"http://testserver{URL}{now}"}
+        return dict(browser.get(URL + query, headers=headers).headers)
+
+    assert ask("q", "", "?q=a")["HX-Push-Url"] == f"{URL}?q=a"
+    assert ask("q", "?q=a", "?q=al")["HX-Replace-Url"] == f"{URL}?q=al"
+    assert ask("list-form", "?q=a", "?q=a&status=ready&status=&sort=-created_at&size=50")["HX-Push-Url"] == (
+        f"{URL}?q=a&status=ready"
+    )
 
 
 def test_hostile_text_is_escaped(cast: Cast, fake: FakeApi) -> None:

@@ -1,0 +1,140 @@
+"""The list of sandboxes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.urls import reverse
+from django.utils.html import format_html
+
+from dashboard.lists import cells
+from dashboard.lists.spec import Column, Empty, Filter, Link, ListSpec, Rows, fixed
+from dashboard.resources import snippets
+from dashboard.resources.lifetimes import end_of_idleness, end_of_lifetime
+from dashboard.resources.listing import is_addressable
+from dashboard.resources.lists import choices
+from dashboard.teams.api import client_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
+
+    from dashboard.lists.query import Query
+    from dashboard.teams.access import Access
+    from sandboxcore.models import SandboxRecord
+
+
+async def _fetch(access: Access, query: Query) -> Rows[SandboxRecord]:
+    client = client_for(access.team, access.user)
+    found = await client.list_sandboxes(limit=query.size, offset=query.offset, **_asked(query))
+    return Rows(found, found.total)
+
+
+def _walk(access: Access, query: Query) -> AsyncIterator[SandboxRecord]:
+    return client_for(access.team, access.user).iter_sandboxes(page_size=500, **_asked(query))
+
+
+def _asked(query: Query) -> dict[str, Any]:
+    named = {name: query.values(name) for name in ("status", "template", "pool", "created_by")}
+    return {"sort": query.sort, "q": query.q or None, **named}
+
+
+def _page(name: str, access: Access, sandbox: SandboxRecord) -> str:
+    return reverse(name, kwargs={"team": access.team.slug, "name": sandbox.name})
+
+
+def _href(access: Access, sandbox: SandboxRecord) -> str | None:
+    return _page("sandbox", access, sandbox) if is_addressable(sandbox.name) else None
+
+
+def _actions(access: Access, sandbox: SandboxRecord) -> Sequence[Link]:
+    if not is_addressable(sandbox.name):
+        return ()
+    links = [Link("Terminal", "terminal-2", _page("terminal", access, sandbox))] if sandbox.status == "ready" else []
+    if access.can("sandbox.delete"):
+        links.append(Link("Delete", "trash", _page("sandbox_delete", access, sandbox), dialog=True))
+    return links
+
+
+def _name(name: str, sandbox: SandboxRecord, access: Access) -> str:
+    """The name, and under it what made the sandbox fail."""
+    if sandbox.status != "failed":
+        return cells.text(name)
+    why = sandbox.status_message or "The server gave no reason."
+    return format_html(
+        '{}<span class="d-block text-danger small fw-normal">{}</span>', cells.text(name), cells.text(why)
+    )
+
+
+def _stop(sandbox: SandboxRecord) -> datetime | None:
+    """When it stops if nothing happens in it until then."""
+    ends = [end for end in (end_of_lifetime(sandbox), end_of_idleness(sandbox)) if end]
+    return min(ends, default=None)
+
+
+def _stops(at: datetime | None, sandbox: SandboxRecord, access: Access) -> str:
+    """When it will stop and why, or that nothing stops it."""
+    if at is None:
+        return format_html('<span class="text-secondary">{}</span>', "never")
+    why = "lifetime" if at == end_of_lifetime(sandbox) else "if idle"
+    return format_html('{} <span class="d-block text-secondary small text-nowrap">{}</span>', cells.moment(at), why)
+
+
+def _start(pool: str | None, sandbox: SandboxRecord, access: Access) -> str:
+    """How it started: taken warm from a pool, or made when it was asked for."""
+    if not pool:
+        return format_html('<span class="text-secondary">{}</span>', "cold")
+    return format_html('<span class="text-secondary small">{}</span> {}', "pool", cells.text(pool))
+
+
+SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
+    name="sandbox_list",
+    section="sandboxes",
+    permission="sandbox.view",
+    title="Sandboxes",
+    noun=("sandbox", "sandboxes"),
+    sort="-created_at",
+    search="Name, template, maker",
+    live="sandbox",
+    columns=(
+        Column("name", "Name", lambda box: box.name, _name, sort="name", main=True),
+        Column("status", "State", lambda box: box.status, cells.state, sort="status"),
+        Column("template", "Template", lambda box: box.template_name, sort="template_name"),
+        Column("pool", "Start", lambda box: box.pool_name, _start, sort="pool_name"),
+        Column("created_by", "Created by", lambda box: box.created_by, sort="created_by"),
+        Column("created_at", "Age", lambda box: box.created_at, cells.moment, sort="created_at", descending=True),
+        Column(
+            "last_activity_at",
+            "Last activity",
+            lambda box: box.last_activity_at,
+            cells.moment,
+            sort="last_activity_at",
+            descending=True,
+        ),
+        Column("stops_at", "Stops", _stop, _stops, sort="expires_at"),
+    ),
+    filters=(
+        Filter("status", "State", fixed("ready", "provisioning", "failed")),
+        Filter("template", "Template", choices.templates),
+        Filter("pool", "Pool", choices.pools),
+        Filter("created_by", "Created by", choices.people),
+    ),
+    fetch=_fetch,
+    walk=_walk,
+    key=lambda box: box.id or box.name,
+    label=lambda box: box.name,
+    href=_href,
+    actions=_actions,
+    create=lambda access: (
+        Link("New sandbox", "plus", reverse("sandbox_new", kwargs={"team": access.team.slug}))
+        if access.can("sandbox.create")
+        else None
+    ),
+    empty=Empty(
+        "box",
+        "No sandboxes yet",
+        "A sandbox is a place of its own to run code in, thrown away when you are done. "
+        "Make one here, or from a program:",
+        lambda access: snippets.make_sandbox(access.team),
+    ),
+)

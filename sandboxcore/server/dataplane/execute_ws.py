@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from starlette.websockets import WebSocketDisconnect
 
+from sandboxcore.server.dataplane.closing import CLOSE_SECONDS, close
 from sandboxcore.server.dataplane.commands import CommandRefusedError, attach_message, start_message
 from sandboxcore.server.dataplane.shim_client import ShimConnection, ShimUnreachableError
 from sandboxcore.server.dataplane.upstream import ClientMessageError, Flow, Upstream, parse_message
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("sandboxd.execute")
 POLICY_VIOLATION = 1008
-CLOSE_SECONDS = 1.0
-"""How long a client may take to receive the last words."""
 _STREAMS = {Kind.STDOUT: "stdout", Kind.STDERR: "stderr"}
 _LAST = (b'"exit"', b'"error"')
 
@@ -52,7 +51,7 @@ async def execute_ws(core: Core, target: Target, websocket: WebSocket) -> None:
             return
         serving.cancel()
         await asyncio.wait({serving})
-        await _close(websocket, farewell.result().code, farewell.result().message)
+        await close(websocket, farewell.result().code, farewell.result().message)
 
 
 async def _probe(target: Target) -> None:
@@ -95,7 +94,7 @@ async def _first_message(core: Core, websocket: WebSocket) -> dict[str, Any] | N
         async with asyncio.timeout(core.settings.first_message_wait):
             message = await websocket.receive()
     except TimeoutError:
-        await _close(websocket, POLICY_VIOLATION, "no message came")
+        await close(websocket, POLICY_VIOLATION, "no message came")
         return None
     return None if message["type"] == "websocket.disconnect" else parse_message(message)
 
@@ -126,7 +125,7 @@ async def _stream(
         if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
             raise result
     if outgoing.done() and not outgoing.cancelled():
-        await _close(websocket, 1000, "")
+        await close(websocket, 1000, "")
 
 
 async def _downstream(core: Core, target: Target, websocket: WebSocket, shim: ShimConnection, flow: Flow) -> None:
@@ -160,13 +159,4 @@ async def _refuse(websocket: WebSocket, message: str) -> None:
             await websocket.send({"type": "websocket.send", "text": orjson.dumps(error).decode()})
     except (TimeoutError, WebSocketDisconnect, RuntimeError):
         return
-    await _close(websocket, 1000, "")
-
-
-async def _close(websocket: WebSocket, code: int, reason: str) -> None:
-    """Close, unless the client has gone or takes nothing; then the connection is dropped when the handler returns."""
-    try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await websocket.close(code, reason)
-    except (TimeoutError, WebSocketDisconnect, RuntimeError) as error:
-        log.debug("a client did not take its close: %r", error)
+    await close(websocket, 1000, "")

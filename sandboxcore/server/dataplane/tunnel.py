@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 from sandboxcore.protocol.mux import Mux, StreamLostError
 from sandboxcore.protocol.tunnel import OPENING, VERSION, Status
 from sandboxcore.protocol.yamux import YamuxError
+from sandboxcore.server.dataplane.closing import CLOSE_SECONDS, close
 from sandboxcore.server.dataplane.dial import DialError, StreamResetError, dial
 from sandboxcore.server.dataplane.shim_client import ShimConnection, ShimUnreachableError
 from sandboxcore.server.errors import ApiError, UnreachableError
@@ -37,7 +38,6 @@ LAST_SECONDS = 5.0
 """How long the last words of a program that takes no more may need to reach the client."""
 PIECE = 64 * 1024
 NORMAL, PROTOCOL_ERROR, UNSUPPORTED = 1000, 1002, 1003
-CLOSE_SECONDS = 1.0
 
 
 async def tunnel(core: Core, target: Target, websocket: WebSocket) -> None:
@@ -62,7 +62,7 @@ async def tunnel(core: Core, target: Target, websocket: WebSocket) -> None:
             await asyncio.wait({serving, dying})
         finally:
             life.abort()
-        await _close(websocket, code, reason)
+        await close(websocket, code, reason)
 
 
 class _Tunnel:
@@ -217,12 +217,3 @@ async def _ended(life: ShimConnection) -> None:
     """Return when the sandbox has ended."""
     with suppress(ShimUnreachableError):
         await life.receive()
-
-
-async def _close(websocket: WebSocket, code: int, reason: str) -> None:
-    """Close, unless the client has gone or takes nothing; then the connection is dropped when the handler returns."""
-    try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await websocket.close(code, reason)
-    except (TimeoutError, WebSocketDisconnect, RuntimeError) as error:
-        log.debug("a client did not take its close: %r", error)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def unique_name(what: str, name: str) -> Iterator[None]:
-    """Raise ``ConflictError`` where the block writes a name that its workspace already has."""
+    """Raise ``ConflictError`` where the block writes a name that another has already."""
     try:
         yield
     except IntegrityError as error:
@@ -29,10 +29,15 @@ def unique_name(what: str, name: str) -> Iterator[None]:
 
 
 async def refuse_taken(
-    session: AsyncSession, model: type[Sandbox | Volume | Pool], workspace_id: str, name: str | None
+    session: AsyncSession,
+    model: type[Sandbox | Volume | Pool],
+    workspace_id: str,
+    name: str | None,
+    *,
+    but: str = "",
 ) -> None:
-    """Raise ``ConflictError`` where the workspace has one of this name already."""
-    query = select(model.id).where(model.workspace_id == workspace_id, model.name == name)
+    """Raise ``ConflictError`` where the workspace has one of this name already, other than the one of id ``but``."""
+    query = select(model.id).where(model.workspace_id == workspace_id, model.name == name, model.id != but)
     if model is Sandbox:
         query = query.where(IS_WANTED)
     if name is not None and await session.scalar(query) is not None:
@@ -41,4 +46,5 @@ async def refuse_taken(
 
 def name_taken(what: str, name: str) -> ConflictError:
     """The answer for a name that is taken."""
-    return ConflictError("AlreadyExists", f"there is already a {what} '{name}' in this workspace")
+    where = "" if what == "workspace" else " in this workspace"
+    return ConflictError("AlreadyExists", f"there is already a {what} '{name}'{where}")

@@ -1,4 +1,4 @@
-"""Writing to a row of which only the identifier is known."""
+"""Sandboxes with the names that are shown with them, and writing to a row of which only the identifier is known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from sandboxcore.server.db.models import Pool, Sandbox, Volume
+from sandboxcore.server.db.models import Pool, Sandbox, Template, Volume
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     from sandboxcore.server.db.engine import Database
 
+SANDBOXES = (
+    select(Sandbox.__table__, Template.name.label("template_name"), Pool.name.label("pool_name"))
+    .outerjoin(Template, Template.id == Sandbox.template_id)
+    .outerjoin(Pool, Pool.id == Sandbox.pool_id)
+)
+"""Every sandbox, of all workspaces and states, with the present names of its template and its pool."""
 _WORKSPACE_OF = {
     model: select(model.workspace_id).where(model.id == bindparam("id")) for model in (Sandbox, Volume, Pool)
 }

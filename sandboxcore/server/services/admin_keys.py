@@ -12,12 +12,11 @@ from sandboxcore.server.db.models import AdminKey
 from sandboxcore.server.errors import ConflictError, NotFoundError
 from sandboxcore.server.keytext import ADMIN_PREFIX, NewKey, new_key
 from sandboxcore.server.names import new_id
+from sandboxcore.server.services._living import lives
 from sandboxcore.server.services.keys import check_expiry, check_key_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from sqlalchemy import ColumnElement
 
     from sandboxcore.server.db.engine import Database
 
@@ -72,7 +71,7 @@ async def revoke_admin_key(database: Database, *, actor: str, key_id: str) -> tu
             raise NotFoundError("key", key_id)
         if key.revoked_at is not None:
             return key, False
-        others = select(func.count()).where(AdminKey.id != key.id, *_lives())
+        others = select(func.count()).where(AdminKey.id != key.id, *lives(AdminKey))
         if await session.scalar(others) == 0:
             raise ConflictError("LastKey", "this is the last living admin key; make another one first")
         key.revoked_at, key.revoked_by = now(), actor
@@ -81,10 +80,6 @@ async def revoke_admin_key(database: Database, *, actor: str, key_id: str) -> tu
 
 async def has_living_admin_key(database: Database, public_id: str) -> bool:
     """Whether the admin key of this public part exists and has not ended."""
-    query = select(AdminKey.id).where(AdminKey.public_id == public_id, *_lives())
+    query = select(AdminKey.id).where(AdminKey.public_id == public_id, *lives(AdminKey))
     async with database.read() as session:
         return await session.scalar(query) is not None
-
-
-def _lives() -> tuple[ColumnElement[bool], ...]:
-    return AdminKey.revoked_at.is_(None), or_(AdminKey.expires_at.is_(None), AdminKey.expires_at > now())

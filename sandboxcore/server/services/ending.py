@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import bindparam, func, insert, select, update
 
 from sandboxcore.server.clock import now
-from sandboxcore.server.db.models import Base, Pool, Sandbox, Template
+from sandboxcore.server.db.models import IS_WANTED, Base, Pool, Sandbox
+from sandboxcore.server.services._rows import SANDBOXES
 from sandboxcore.server.services.events import Subject, record
 
 if TYPE_CHECKING:
@@ -32,13 +33,7 @@ StopReason = Literal[
 ]
 """Every reason, each described in docs/sandboxd.md."""
 
-_ROWS = (
-    select(Sandbox.__table__, Template.name.label("template_name"), Pool.name.label("pool_name"))
-    .outerjoin(Template, Template.id == Sandbox.template_id)
-    .outerjoin(Pool, Pool.id == Sandbox.pool_id)
-    .where(Sandbox.state != "deleting")
-    .order_by(Sandbox.created_at, Sandbox.id)
-)
+_ROWS = SANDBOXES.where(IS_WANTED).order_by(Sandbox.created_at, Sandbox.id)
 _COUNT_READY = select(func.count()).where(Sandbox.pool_id == bindparam("pool"), Sandbox.warm, Sandbox.state == "ready")
 _INSERT = insert(Base.metadata.tables["ended_sandboxes"])
 

@@ -13,13 +13,13 @@ from sandboxcore.server.db.models import ApiKey, Workspace
 from sandboxcore.server.errors import ConflictError, InvalidError, NotFoundError
 from sandboxcore.server.keytext import NewKey, new_key
 from sandboxcore.server.names import new_id
+from sandboxcore.server.services._living import lives
 from sandboxcore.server.services.events import Subject, record
 from sandboxcore.server.services.workspaces import ensure_workspace, find_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from sandboxcore.server.db.engine import Database
@@ -80,7 +80,7 @@ async def make_key(database: Database, *, actor: str, workspace_id: str, wanted:
 
 async def _check_room(session: AsyncSession, workspace_id: str) -> None:
     """Raise ``ConflictError`` where the workspace has as many living keys as one may have."""
-    query = select(ApiKey.id).where(ApiKey.workspace_id == workspace_id, *_lives())
+    query = select(ApiKey.id).where(ApiKey.workspace_id == workspace_id, *lives(ApiKey))
     if len((await session.scalars(query.limit(MAX_KEYS))).all()) >= MAX_KEYS:
         raise ConflictError("TooManyKeys", f"this workspace has {MAX_KEYS} living keys; revoke some first")
 
@@ -108,7 +108,7 @@ async def list_keys(
     database: Database, *, workspace_id: str, living: bool = False, limit: int | None = None, offset: int = 0
 ) -> Sequence[ApiKey]:
     """Keys of a workspace, oldest first; ``living`` leaves out those that have ended."""
-    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id, *(_lives() if living else ()))
+    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id, *(lives(ApiKey) if living else ()))
     async with database.read() as session:
         found = await session.scalars(query.order_by(ApiKey.created_at, ApiKey.id).limit(limit).offset(offset))
         return found.all()
@@ -195,7 +195,7 @@ async def revoke_key_anywhere(database: Database, *, actor: str, key_id: str) ->
 
 async def has_living_key(database: Database, public_id: str) -> bool:
     """Whether the key of this public part exists and has not ended."""
-    query = select(ApiKey.id).where(ApiKey.public_id == public_id, *_lives())
+    query = select(ApiKey.id).where(ApiKey.public_id == public_id, *lives(ApiKey))
     async with database.read() as session:
         return await session.scalar(query) is not None
 
@@ -206,7 +206,9 @@ async def living(database: Database, key_ids: Collection[str]) -> dict[str, floa
     wanted = sorted(key_ids)
     async with database.read() as session:
         for start in range(0, len(wanted), _BATCH):
-            query = select(ApiKey.id, ApiKey.expires_at).where(ApiKey.id.in_(wanted[start : start + _BATCH]), *_lives())
+            query = select(ApiKey.id, ApiKey.expires_at).where(
+                ApiKey.id.in_(wanted[start : start + _BATCH]), *lives(ApiKey)
+            )
             found.update((row.id, row.expires_at) for row in await session.execute(query))
     return found
 
@@ -235,10 +237,6 @@ def check_expiry(expires_at: float | None) -> None:
         raise InvalidError(("body", "expires_at"), "give a moment in the future; DELETE ends a key at once")
     if expires_at > now() + MAX_LIFETIME_SECONDS:
         raise InvalidError(("body", "expires_at"), "give a moment within ten years, or none for a key without an end")
-
-
-def _lives() -> tuple[ColumnElement[bool], ...]:
-    return ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now())
 
 
 def _check_living(key: ApiKey) -> None:

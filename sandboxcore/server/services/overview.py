@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
-from sandboxcore.server.clock import iso, now
+from sandboxcore.server.clock import iso
 from sandboxcore.server.db.models import ApiKey, Pool, Sandbox, Template, Volume, Workspace
+from sandboxcore.server.services._living import lives
 from sandboxcore.server.services.workspaces import list_workspaces
 
 if TYPE_CHECKING:
@@ -25,13 +26,12 @@ async def overview(database: Database, *, q: str | None, limit: int, offset: int
     ids = [workspace.id for workspace in page]
     async with database.read() as session:
         states = await _states(session, ids)
-        lives = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now()))
         counts = {
             "warm_sandboxes": await _count(session, Sandbox, ids, Sandbox.warm.is_(True), Sandbox.state != "deleting"),
             "templates": await _count(session, Template, ids),
             "volumes": await _count(session, Volume, ids, Volume.state != "deleting"),
             "pools": await _count(session, Pool, ids),
-            "keys": await _count(session, ApiKey, ids, *lives),
+            "keys": await _count(session, ApiKey, ids, *lives(ApiKey)),
         }
         last_used = await _last_used(session, ids)
         deleting = await session.scalar(select(func.count()).where(Workspace.deleting_at.is_not(None)))

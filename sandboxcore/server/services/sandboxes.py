@@ -16,7 +16,7 @@ from sandboxcore.server.errors import ConflictError, NotFoundError
 from sandboxcore.server.names import is_id, new_id, new_sandbox_name
 from sandboxcore.server.services import ledger, quota
 from sandboxcore.server.services._conflicts import name_taken, unique_name
-from sandboxcore.server.services._rows import writing_to
+from sandboxcore.server.services._rows import SANDBOXES, writing_to
 from sandboxcore.server.services.ending import count_ready, end, record_warm
 from sandboxcore.server.services.events import Subject, record, record_all
 from sandboxcore.server.services.leases import lease_for
@@ -43,16 +43,7 @@ HOLDS_NOTHING = {"cpu_millis": 0, "memory_bytes": 0, "storage_bytes": 0}
 MOST_AT_A_TIME = 500
 """Sandboxes whose use is written down in one statement."""
 
-ROWS = (
-    select(
-        Sandbox.__table__,
-        Template.name.label("template_name"),
-        Pool.name.label("pool_name"),
-    )
-    .outerjoin(Template, Template.id == Sandbox.template_id)
-    .outerjoin(Pool, Pool.id == Sandbox.pool_id)
-    .where(*VISIBLE)
-)
+ROWS = SANDBOXES.where(*VISIBLE)
 """Every sandbox that is somebody's, of all workspaces, as its view needs it."""
 _ROWS = ROWS.where(Sandbox.workspace_id == bindparam("workspace_id"))
 _LIST = _ROWS.order_by(Sandbox.created_at, Sandbox.id)

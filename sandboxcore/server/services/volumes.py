@@ -13,7 +13,7 @@ from sandboxcore.server.errors import ApiError, ConflictError, NotFoundError
 from sandboxcore.server.names import is_id, new_id
 from sandboxcore.server.quantity import parse_bytes
 from sandboxcore.server.services import ledger, quota
-from sandboxcore.server.services._conflicts import name_taken, unique_name
+from sandboxcore.server.services._conflicts import refuse_taken, unique_name
 from sandboxcore.server.services._rows import writing_to
 from sandboxcore.server.services.events import last_name, record, subject_of
 from sandboxcore.server.services.limits import check_name
@@ -71,7 +71,7 @@ async def create_volume(database: Database, *, actor: Caller, name: str, size: s
 
 async def list_volumes(database: Database, *, caller: Caller) -> Sequence[Volume]:
     """Every volume of the workspace, oldest first."""
-    query = select(Volume).where(Volume.workspace_id == caller.workspace_id, Volume.state != "deleting")
+    query = select(Volume).where(Volume.workspace_id == caller.workspace_id, SHOWN)
     async with database.read() as session:
         return (await session.scalars(query.order_by(Volume.created_at, Volume.id))).all()
 
@@ -231,11 +231,7 @@ async def _check_free(session: AsyncSession, volume: Volume, new_name: str | Non
     if new_name is None:
         return
     check_name(new_name)
-    other = select(Volume.id).where(
-        Volume.workspace_id == volume.workspace_id, Volume.name == new_name, Volume.id != volume.id
-    )
-    if await session.scalar(other) is not None:
-        raise name_taken("volume", new_name)
+    await refuse_taken(session, Volume, volume.workspace_id, new_name, but=volume.id)
 
 
 async def _templates(session: AsyncSession, volume_id: str) -> str:
@@ -251,7 +247,7 @@ def _few(what: str, names: list[str]) -> str:
 
 async def _find(session: AsyncSession, caller: Caller, name: str, *, locked: bool = False) -> Volume:
     condition = or_(Volume.name == name, Volume.id == name) if is_id(name) else Volume.name == name
-    query = select(Volume).where(Volume.workspace_id == caller.workspace_id, condition, Volume.state != "deleting")
+    query = select(Volume).where(Volume.workspace_id == caller.workspace_id, condition, SHOWN)
     # Against a template that comes to mount it at the same moment; SQLite has one writer anyway.
     volume: Volume | None = await session.scalar(query.with_for_update() if locked else query)
     if volume is None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.exc import IntegrityError
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Workspace
 from sandboxcore.server.errors import ConflictError, NotFoundError
 from sandboxcore.server.names import is_id, new_id
+from sandboxcore.server.services._conflicts import name_taken, unique_name
 from sandboxcore.server.services.events import record
 from sandboxcore.server.services.limits import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,24 +26,10 @@ GONE_MARK = "~"
 LIVING = Workspace.deleting_at.is_(None)
 
 
-@contextmanager
-def _unique_name(name: str) -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        if "name" not in str(error.orig):
-            raise
-        raise _taken(name) from None
-
-
-def _taken(name: str) -> ConflictError:
-    return ConflictError("AlreadyExists", f"there is already a workspace '{name}'")
-
-
 async def create_workspace(database: Database, *, actor: str, name: str) -> Workspace:
     """A new workspace, empty and without limits. Raises ``ConflictError`` (name taken) or ``InvalidError``."""
     workspace = Workspace(id=new_id(), name=check_name(name), created_at=now(), event_count=0)
-    with _unique_name(name):
+    with unique_name("workspace", name):
         async with database.write(workspace.id) as session:
             session.add(workspace)
             await record(session, workspace, "created", actor=actor)
@@ -94,13 +79,13 @@ async def check_free(database: Database, *, workspace_id: str, new_name: str) ->
     query = select(Workspace.id).where(Workspace.name == check_name(new_name), Workspace.id != workspace_id)
     async with database.read() as session:
         if await session.scalar(query) is not None:
-            raise _taken(new_name)
+            raise name_taken("workspace", new_name)
 
 
 async def rename_workspace(database: Database, *, actor: str, workspace_id: str, new_name: str) -> Workspace:
     """Give a workspace another name. Raises ``NotFoundError``, ``ConflictError`` or ``InvalidError``."""
     check_name(new_name)
-    with _unique_name(new_name):
+    with unique_name("workspace", new_name):
         async with database.write(workspace_id) as session:
             workspace = await find_workspace(session, workspace_id)
             before, workspace.name = workspace.name, new_name

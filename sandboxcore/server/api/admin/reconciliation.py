@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,7 +19,7 @@ from sandboxcore.server.reconcile import Mended
 from sandboxcore.server.runtime import unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sandboxcore.server.core import Core
 
@@ -35,11 +36,8 @@ async def get_reconciliation(request: Request, actor: Operator) -> Response:
     """What the next reconciliation would do, and what it leaves alone; nothing is done. Usually there is nothing."""
     del actor  # any admin key may ask
     core = get_core(request)
-    try:
+    with _told(core):
         found = [Mended(difference, None) for difference in await reconcile.look(core)]
-    except RuntimeUnavailableError as problem:
-        core.runtime.report(problem)
-        raise unavailable(problem) from None
     return await _show(core, found)
 
 
@@ -48,12 +46,19 @@ async def run_reconciliation(request: Request, actor: Operator, remove_volumes: 
     """Mend what differs now, and say what became of each difference. Safe to repeat."""
     del actor  # what is mended was wanted by whoever wanted it, and is the system's doing
     core = get_core(request)
-    try:
+    with _told(core):
         mended = await reconcile.reconcile_thoroughly(core, remove_volumes=remove_volumes)
+    return await _show(core, mended)
+
+
+@contextmanager
+def _told(core: Core) -> Iterator[None]:
+    """Raise ``ApiError`` 503 where the runtime cannot be asked, and note that it cannot."""
+    try:
+        yield
     except RuntimeUnavailableError as problem:
         core.runtime.report(problem)
         raise unavailable(problem) from None
-    return await _show(core, mended)
 
 
 async def _show(core: Core, found: Sequence[Mended]) -> Response:

@@ -121,13 +121,11 @@ class KeyRotateIn(Body):
     ] = 0
 
 
-class KeyOut(Body):
-    """A key of a workspace, without its secret."""
+class AnyKeyOut(Body):
+    """A key, without its secret."""
 
     id: Annotated[str, Field(description="Its public part, the middle of its text.")]
     name: str
-    scopes: list[str]
-    acts_for_people: bool
     status: Annotated[str, Field(examples=["living", "expired", "revoked"])]
     created_at: str
     created_by: str
@@ -135,6 +133,13 @@ class KeyOut(Body):
     revoked_at: str | None
     revoked_by: str | None
     last_used_at: str | None
+
+
+class KeyOut(AnyKeyOut):
+    """A key of a workspace, without its secret."""
+
+    scopes: list[str]
+    acts_for_people: bool
 
 
 class KeyMadeOut(KeyOut):
@@ -163,18 +168,8 @@ class AdminKeyIn(Body):
     expires_in_seconds: Seconds | None = None
 
 
-class AdminKeyOut(Body):
+class AdminKeyOut(AnyKeyOut):
     """An admin key, without its secret."""
-
-    id: Annotated[str, Field(description="Its public part, the middle of its text.")]
-    name: str
-    status: Annotated[str, Field(examples=["living", "expired", "revoked"])]
-    created_at: str
-    created_by: str
-    expires_at: str | None
-    revoked_at: str | None
-    revoked_by: str | None
-    last_used_at: str | None
 
 
 class AdminKeyMadeOut(AdminKeyOut):

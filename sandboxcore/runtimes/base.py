@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from sandboxcore.errors import SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 StartFailure = Literal["ImagePull", "CrashLoop", "SandboxConfig", "Unschedulable"]
 VolumeFailure = Literal["Unsupported", "Missing", "InUse", "Shrink", "Conflict", "Full", "Failed"]
+MOST_USAGES = 100
+"""Sandboxes that one call of ``Runtime.usages`` may ask for."""
 
 
 class RuntimeUnavailableError(SandboxError):
@@ -120,6 +122,16 @@ class RuntimeVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeUsage:
+    """How full a volume is."""
+
+    used_bytes: int
+    """What the files in it take, as ``df`` inside says."""
+    usable_bytes: int
+    """The most that they can take: a little less than the volume's size, where it keeps tables of its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What one sandbox uses now; ``None`` where the runtime cannot tell."""
 
@@ -128,7 +140,12 @@ class Usage:
     pids: int | None
     storage_bytes: int | None
     oom_kills: int | None = None
+    """Processes that were killed for lack of memory since its start."""
     throttled_seconds: float | None = None
+    """How long its processes had to wait because its share of processor time was used up, since its start."""
+    rx_bytes: int | None = None
+    """Received by its network interfaces since its start."""
+    tx_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +205,13 @@ class Runtime(Protocol):
     async def usage(self, sandbox_id: str) -> Usage:
         """What the sandbox uses now. Raises ``SandboxGoneError``."""
 
+    async def usages(self, sandbox_ids: Sequence[str]) -> dict[str, Usage]:
+        """What each of at most ``MOST_USAGES`` sandboxes uses now; those that do not run are left out.
+
+        Called for every sandbox every few seconds, so it must be cheap: a figure that takes long to find may be a
+        minute old. Raises ``RuntimeUnavailableError``.
+        """
+
     async def create_volume(self, volume_id: str, size_bytes: int) -> None:
         """Make an empty volume that can hold about ``size_bytes`` and outlives every sandbox. ``volume_id`` is a UUID.
 
@@ -212,4 +236,10 @@ class Runtime(Protocol):
         """Every volume that can be mounted, whoever had it made; None where the runtime cannot tell.
 
         Raises ``RuntimeUnavailableError``. Those that are half made need not be there.
+        """
+
+    async def volume_usage(self, volume_ids: Sequence[str]) -> Mapping[str, VolumeUsage]:
+        """How full volumes are, by id, mounted or not; those that are not there, or it cannot tell of, are left out.
+
+        Cheap: no file in them is looked at. Raises ``RuntimeUnavailableError``.
         """

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandboxcore.runtimes.base import Capabilities, RuntimeSandbox, RuntimeUnavailableError, RuntimeVolume, Usage
+from sandboxcore.runtimes.base import (
+    Capabilities,
+    RuntimeSandbox,
+    RuntimeUnavailableError,
+    RuntimeVolume,
+    SandboxGoneError,
+    Usage,
+    VolumeUsage,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sandboxcore.runtimes.base import SandboxSpec
 
 
@@ -29,6 +40,7 @@ class FakeRuntime:
         self.starts = 0
         self.has_volumes = True
         self.volumes: dict[str, int] = {}
+        self.volume_uses: dict[str, tuple[int, int]] = {}
         self.may_change_volumes = asyncio.Event()
         self.may_change_volumes.set()
         self.volume_error: Exception | None = None
@@ -97,6 +109,11 @@ class FakeRuntime:
     async def list_volumes(self) -> list[RuntimeVolume]:
         return [RuntimeVolume(volume_id, size, time.time()) for volume_id, size in self.volumes.items()]
 
+    async def volume_usage(self, volume_ids: Sequence[str]) -> dict[str, VolumeUsage]:
+        if self.volume_error is not None:
+            raise self.volume_error
+        return {each: VolumeUsage(*self.volume_uses[each]) for each in volume_ids if each in self.volume_uses}
+
     async def _change_volumes(self) -> None:
         await self.may_change_volumes.wait()
         if self.volume_error is not None:
@@ -105,3 +122,11 @@ class FakeRuntime:
     async def usage(self, sandbox_id: str) -> Usage:
         del sandbox_id
         return Usage(None, None, None, None)
+
+    async def usages(self, sandbox_ids: Sequence[str]) -> dict[str, Usage]:
+        """As ``usage``, which a test may give other answers."""
+        found = {}
+        for sandbox_id in sandbox_ids:
+            with suppress(SandboxGoneError):
+                found[sandbox_id] = await self.usage(sandbox_id)
+        return found

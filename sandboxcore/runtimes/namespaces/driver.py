@@ -19,11 +19,13 @@ from sandboxcore.runtimes.base import (
     VolumeError,
     VolumeFailure,
     VolumeInUseError,
+    VolumeUsage,
 )
-from sandboxcore.runtimes.namespaces.requests import is_id
+from sandboxcore.runtimes.namespaces.requests import MAX_MEASURED, is_id
 from sandboxcore.shim.wire import HEADER, FrameError, decode_control, decode_header, encode_control
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sandboxcore.runtimes.base import SandboxSpec
@@ -200,6 +202,11 @@ class NamespacesRuntime:
         """What the sandbox uses now. Raises ``SandboxGoneError``."""
         return Usage(**await self._host.ask("usage", id=sandbox_id))
 
+    async def usages(self, sandbox_ids: Sequence[str]) -> dict[str, Usage]:
+        """What each of these that runs uses now."""
+        answer = await self._host.ask("usages", ids=[each for each in sandbox_ids if is_id(each)])
+        return {sandbox_id: Usage(**fields) for sandbox_id, fields in answer["usages"].items()}
+
     async def create_volume(self, volume_id: str, size_bytes: int) -> None:
         """Make a volume, or find the one of this id. Raises ``VolumeError``."""
         await self._change_volume("volume_create", id=volume_id, size_bytes=size_bytes)
@@ -222,6 +229,14 @@ class NamespacesRuntime:
             volumes += [RuntimeVolume(**found) for found in page["volumes"]]
             more = page["more"] and bool(page["volumes"])
         return volumes
+
+    async def volume_usage(self, volume_ids: Sequence[str]) -> Mapping[str, VolumeUsage]:
+        """How full volumes are."""
+        found: dict[str, VolumeUsage] = {}
+        for first in range(0, len(volume_ids), MAX_MEASURED):
+            part = await self._host.ask("volume_usage", ids=list(volume_ids[first : first + MAX_MEASURED]))
+            found |= {volume_id: VolumeUsage(**fields) for volume_id, fields in part["volumes"].items()}
+        return found
 
     async def _change_volume(self, operation: str, **fields: Any) -> None:
         try:

@@ -65,13 +65,14 @@ def find(backing: int, name: str) -> tuple[int, str] | None:
             if error.errno in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
                 continue  # it has just been let go of
             raise
-        if _backing_of(device) == (status.st_dev, status.st_ino):
+        if backing_of(device) == (status.st_dev, status.st_ino):
             return device, path
         os.close(device)
     return None
 
 
-def _backing_of(device: int) -> tuple[int, int] | None:
+def backing_of(device: int) -> tuple[int, int] | None:
+    """Device and inode of the file that is bound to an open loop device; None where none is."""
     info = bytearray(_STATUS_SIZE)
     try:
         fcntl.ioctl(device, LOOP_GET_STATUS64, info)

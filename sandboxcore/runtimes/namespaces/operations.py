@@ -9,7 +9,9 @@ destroy        id                     empty, when nothing is left of it
 inspect        id                     ``{"sandbox": ...}``, null where there is none
 list           after                  ``{"sandboxes": [...], "more": bool}``, by id
 usage          id                     the fields of ``Usage``
+usages         ids                    ``{"usages": {id: the fields of Usage}}`` of those that run
 volume_list    after                  ``{"volumes": [...], "more": bool}``, by id, each the fields of ``RuntimeVolume``
+volume_usage   ids                    ``{"volumes": {id: ...}}``, each the fields of ``VolumeUsage``
 volume_create  id, size_bytes         empty, when it is there
 volume_delete  id                     empty, when nothing is left of it
 volume_resize  id, size_bytes         empty, when it has that size
@@ -26,6 +28,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from sandboxcore.runtimes.base import MOST_USAGES
 from sandboxcore.runtimes.namespaces import requests
 from sandboxcore.runtimes.namespaces.connections import error_of
 from sandboxcore.runtimes.namespaces.plan import PlanError
@@ -105,12 +108,20 @@ class Operations:
         if sandbox is None or sandbox.record.state != "running":
             answer(error_of("Gone", "no such sandbox runs here"))
             return
-        counters, storage = sandboxes.counters(sandbox)
-        answer({"result": {**asdict(counters), "storage_bytes": storage}})
+        answer({"result": asdict(sandboxes.usage(sandbox))})
+
+    def usages(self, sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
+        asked = ((key, sandboxes.find(key)) for key in requests.sandbox_ids(request, MOST_USAGES))
+        running = ((key, found) for key, found in asked if found is not None and found.record.state == "running")
+        answer({"result": {"usages": {key: asdict(sandboxes.usage(found)) for key, found in running}}})
 
     def volume_list(self, _sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
         page = self._volumes.listed(requests.after(request), PAGE + 1)
         answer({"result": {"volumes": [asdict(volume) for volume in page[:PAGE]], "more": len(page) > PAGE}})
+
+    def volume_usage(self, _sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
+        found = self._volumes.usage(requests.sandbox_ids(request, requests.MAX_MEASURED))
+        answer({"result": {"volumes": {volume_id: asdict(usage) for volume_id, usage in found.items()}}})
 
     def volume_create(self, _sandboxes: Sandboxes, request: Mapping[str, Any], answer: Answer) -> None:
         volume_id, size = requests.sandbox_id(request), requests.volume_size(request)
@@ -138,7 +149,9 @@ OPERATIONS: dict[str, Callable[[Operations, Sandboxes, Mapping[str, Any], Answer
     "inspect": Operations.inspect,
     "list": Operations.list,
     "usage": Operations.usage,
+    "usages": Operations.usages,
     "volume_list": Operations.volume_list,
+    "volume_usage": Operations.volume_usage,
     "volume_create": Operations.volume_create,
     "volume_delete": Operations.volume_delete,
     "volume_resize": Operations.volume_resize,

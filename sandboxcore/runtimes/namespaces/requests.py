@@ -20,6 +20,8 @@ MEMORY_BYTES = (16 * MIB, 1 << 44)
 STORAGE_BYTES = (16 * MIB, 1 << 44)
 VOLUME_BYTES = (16 * MIB, 1 << 44)
 PIDS = (8, 1 << 20)
+MAX_MEASURED = 50
+"""Volumes that one request asks of: the host does nothing else meanwhile."""
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -38,6 +40,14 @@ def is_id(value: str) -> bool:
 def sandbox_id(request: Mapping[str, Any]) -> str:
     """The field ``id``: a UUID in lower case, so also a harmless file name. Raises ``RequestError``."""
     return matching(request, "id", _ID, "a UUID in lower case")
+
+
+def sandbox_ids(request: Mapping[str, Any], most: int) -> list[str]:
+    """The field ``ids``: at most so many UUIDs. Raises ``RequestError``."""
+    ids = request.get("ids")
+    if not isinstance(ids, list) or len(ids) > most or not all(isinstance(each, str) and is_id(each) for each in ids):
+        raise RequestError(f"ids must be a list of at most {most} UUIDs in lower case")
+    return ids
 
 
 def after(request: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn, get_args
 
 from sandboxcore.runtimes.base import VolumeError, VolumeFailure
-from sandboxcore.runtimes.namespaces import signals, syscalls, volume_image
+from sandboxcore.runtimes.namespaces import signals, syscalls, volume_image, volume_usage
 from sandboxcore.runtimes.namespaces.events import Process
 from sandboxcore.runtimes.namespaces.records import ProcessName
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sandboxcore.runtimes.base import RuntimeVolume
+    from sandboxcore.runtimes.base import RuntimeVolume, VolumeUsage
     from sandboxcore.runtimes.namespaces.events import Events
 
     Done = Callable[[VolumeError | None], None]
@@ -53,6 +53,10 @@ class Volumes:
     def listed(self, after: str, most: int) -> list[RuntimeVolume]:
         """Volumes by id from the one after ``after``, at most so many."""
         return volume_image.listed(self._folder, after, most)
+
+    def usage(self, volume_ids: list[str]) -> dict[str, VolumeUsage]:
+        """How full these volumes are, by id."""
+        return volume_usage.measured(self._folder, volume_ids)
 
     def create(self, volume_id: str, size: int, done: Done) -> None:
         """Make a volume; ``done`` is called once, with an error or without. So for the other two."""

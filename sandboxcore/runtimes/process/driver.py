@@ -28,13 +28,16 @@ from sandboxcore.runtimes.base import (
     StartFailedError,
     Usage,
     VolumeError,
+    VolumeUsage,
 )
+from sandboxcore.runtimes.process.disk import Sizes, size_of
 from sandboxcore.runtimes.process.tree import descendants, kill_all, marked, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sandboxcore.runtimes.base import RuntimeVolume, SandboxSpec
+    from sandboxcore.runtimes.process.tree import ProcessInfo
 
 IMAGE = "host"
 NO_VOLUMES = "the process runtime isolates nothing, so it cannot mount volumes; choose the namespaces runtime"
@@ -50,6 +53,7 @@ class ProcessRuntime:
     def __init__(self, run_dir: Path) -> None:
         self._folder = run_dir / "sandboxes"
         self._locks: dict[str, asyncio.Lock] = {}
+        self._sizes = Sizes()
 
     async def start(self) -> None:
         """See ``Runtime``."""
@@ -104,6 +108,10 @@ class ProcessRuntime:
         """See ``Runtime``."""
         return await asyncio.to_thread(self._usage, sandbox_id)
 
+    async def usages(self, sandbox_ids: Sequence[str]) -> dict[str, Usage]:
+        """See ``Runtime``."""
+        return await asyncio.to_thread(self._usages, sandbox_ids)
+
     async def create_volume(self, volume_id: str, size_bytes: int) -> None:
         """See ``Runtime``. A folder cannot appear at a path of a sandbox's own where all sandboxes share the root."""
         del volume_id, size_bytes
@@ -120,6 +128,11 @@ class ProcessRuntime:
     async def list_volumes(self) -> list[RuntimeVolume] | None:
         """See ``Runtime``: there is never one."""
         return []
+
+    async def volume_usage(self, volume_ids: Sequence[str]) -> dict[str, VolumeUsage]:
+        """See ``Runtime``: there is never one."""
+        del volume_ids
+        return {}
 
     @contextmanager
     def _refused(self, message: str) -> Iterator[None]:
@@ -209,20 +222,37 @@ class ProcessRuntime:
         )
 
     def _usage(self, sandbox_id: str) -> Usage:
+        shim = self._running(sandbox_id)
+        if shim is None:
+            raise SandboxGoneError(f"sandbox {sandbox_id} is not running")
+        place, pid = shim
+        return _usage_of(pid, snapshot(), size_of(place / "home"))
+
+    def _usages(self, sandbox_ids: Sequence[str]) -> dict[str, Usage]:
+        running = {sandbox_id: shim for sandbox_id in sandbox_ids if (shim := self._running(sandbox_id)) is not None}
+        processes = snapshot() if running else {}
+        return {
+            sandbox_id: _usage_of(pid, processes, self._sizes.of(place / "home"))
+            for sandbox_id, (place, pid) in running.items()
+        }
+
+    def _running(self, sandbox_id: str) -> tuple[Path, int] | None:
+        """The folder and the shim of a sandbox that runs."""
         place = self._place(sandbox_id)
         pid = None if place is None else _shim_pid(place)
-        if place is None or pid is None:
-            raise SandboxGoneError(f"sandbox {sandbox_id} is not running")
-        processes = snapshot()
-        inside = [processes[child] for child in descendants({pid}, processes)]
-        # What a command used that has ended is its parent's to tell: the shim's, at last.
-        ended = sum(process.ended_cpu_seconds for process in (*inside, *filter(None, [processes.get(pid)])))
-        return Usage(
-            cpu_seconds=sum(process.cpu_seconds for process in inside) + ended,
-            memory_bytes=sum(process.memory_bytes for process in inside),
-            pids=len(inside),
-            storage_bytes=_size(place / "home"),
-        )
+        return None if place is None or pid is None else (place, pid)
+
+
+def _usage_of(shim: int, processes: dict[int, ProcessInfo], storage_bytes: int | None) -> Usage:
+    inside = [processes[child] for child in descendants({shim}, processes)]
+    # What a command used that has ended is its parent's to tell: the shim's, at last.
+    ended = sum(process.ended_cpu_seconds for process in (*inside, *filter(None, [processes.get(shim)])))
+    return Usage(
+        cpu_seconds=sum(process.cpu_seconds for process in inside) + ended,
+        memory_bytes=sum(process.memory_bytes for process in inside),
+        pids=len(inside),
+        storage_bytes=storage_bytes,
+    )
 
 
 def _shim_pid(place: Path) -> int | None:
@@ -275,15 +305,3 @@ def _remove(place: Path) -> None:
     shutil.rmtree(place, onerror=unlock)
     if place.exists():
         shutil.rmtree(place)
-
-
-def _size(folder: Path) -> int:
-    """Bytes that the files below a folder take on disk."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += (Path(parent) / name).lstat().st_blocks * 512
-            except FileNotFoundError:
-                continue
-    return total

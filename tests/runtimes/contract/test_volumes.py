@@ -48,6 +48,28 @@ async def test_what_is_written_stays(runtime: Runtime) -> None:
     assert volume not in await listed(runtime)
 
 
+async def test_it_tells_how_full_one_is_or_nothing(runtime: Runtime) -> None:
+    nobody = str(uuid.uuid4())
+    if not runtime.capabilities().volumes:
+        assert await runtime.volume_usage([nobody]) == {}
+        return
+    volume = str(uuid.uuid4())
+    await runtime.create_volume(volume, SIZE)
+    empty = (await runtime.volume_usage([volume, nobody]))[volume]
+    assert 0 <= empty.used_bytes < 1 << 20
+    assert SIZE // 2 < empty.usable_bytes <= SIZE
+    made = await runtime.create(spec(mounts=(VolumeMount(volume, "/data"),)))
+    assert (await run(made.shim_socket, "head -c 8M /dev/urandom > /data/file")).exit_code == 0
+    mounted = (await runtime.volume_usage([volume]))[volume]
+    assert 8 << 20 <= mounted.used_bytes - empty.used_bytes < 9 << 20
+    await runtime.destroy(made.id)
+    alone = await runtime.volume_usage([volume, nobody])
+    assert set(alone) == {volume}
+    assert 8 << 20 <= alone[volume].used_bytes - empty.used_bytes < 9 << 20
+    await runtime.delete_volume(volume)
+    assert await runtime.volume_usage([volume]) == {}
+
+
 async def listed(runtime: Runtime) -> dict[str, int]:
     """Sizes of the volumes that there are, by identifier."""
     volumes = await runtime.list_volumes()

@@ -316,3 +316,45 @@ def test_a_list_comes_in_pages(tmp_path: Path) -> None:
     pages = [volume_image.listed(tmp_path, after, 2) for after in ("", "b", "bb", "d")]
     assert [[found.id for found in page] for page in pages] == [["a", "b"], ["c", "d"], ["c", "d"], []]
     assert pages[0][0].size_bytes == 10
+
+
+async def test_how_full_it_is_agrees_with_df_inside(runtime: NamespacesRuntime, shared_host: Host, volume: str) -> None:
+    """While data has no place on the disk yet, when it has, and when it is gone."""
+    box = await start(runtime, shared_host, (volume, "/data"))
+
+    async def differs() -> tuple[int, int]:
+        used, size = (await box.run("df --block-size=1 --output=used,size /data | tail -1")).stdout.split()
+        usage = (await runtime.volume_usage([volume]))[volume]
+        return usage.used_bytes - int(used), usage.usable_bytes - int(size)
+
+    for command in ("true", "head -c 12M /dev/urandom > /data/a", "sync", "rm /data/a; sync"):
+        assert (await box.run(command)).exit_code == 0
+        assert await differs() == (0, 0), command
+
+
+async def test_how_full_it_is_after_it_grew(runtime: NamespacesRuntime, shared_host: Host, volume: str) -> None:
+    box = await start(runtime, shared_host, (volume, "/data"))
+    assert (await box.run("head -c 4M /dev/urandom > /data/a")).exit_code == 0
+    await runtime.destroy(box.sandbox.id)
+    before = (await runtime.volume_usage([volume]))[volume]
+    await runtime.resize_volume(volume, 20 * SIZE)
+    grown = (await runtime.volume_usage([volume]))[volume]
+    assert grown.used_bytes == before.used_bytes
+    box = await start(runtime, shared_host, (volume, "/data"))
+    used, size = (await box.run("df --block-size=1 --output=used,size /data | tail -1")).stdout.split()
+    assert (grown.used_bytes, grown.usable_bytes) == (int(used), int(size))
+
+
+async def test_what_is_no_file_system_of_ours_has_no_usage(
+    runtime: NamespacesRuntime, shared_host: Host, volume: str
+) -> None:
+    path = volume_image.path_of(shared_host.state_dir / "volumes", volume)
+    with path.open("r+b") as image:
+        image.seek(1024 + 0x38)
+        image.write(b"\0\0")
+    assert await runtime.volume_usage([volume]) == {}
+
+
+async def test_a_hundred_volumes_are_asked_of_in_parts(runtime: NamespacesRuntime, volume: str) -> None:
+    others = [str(uuid.uuid4()) for _ in range(120)]
+    assert set(await runtime.volume_usage([*others, volume])) == {volume}

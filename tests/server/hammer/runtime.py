@@ -16,10 +16,11 @@ from sandboxcore.runtimes.base import (
     Usage,
     VolumeError,
     VolumeInUseError,
+    VolumeUsage,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sandboxcore.runtimes.base import SandboxSpec
@@ -94,6 +95,9 @@ class FolderRuntime:
             raise SandboxGoneError(sandbox_id)
         return Usage(0.0, 0, 0, 0)
 
+    async def usages(self, sandbox_ids: Sequence[str]) -> dict[str, Usage]:
+        return {each: Usage(0.0, 0, 0, 0) for each in sandbox_ids if (self._boxes / each).exists()}
+
     async def create_volume(self, volume_id: str, size_bytes: int) -> None:
         self._step("before the runtime's create_volume")
         (self._volumes / volume_id).write_text(str(size_bytes))
@@ -117,6 +121,10 @@ class FolderRuntime:
 
     async def list_volumes(self) -> list[RuntimeVolume]:
         return [RuntimeVolume(path.name, int(path.read_text()), time.time()) for path in self._volumes.iterdir()]
+
+    async def volume_usage(self, volume_ids: Sequence[str]) -> dict[str, VolumeUsage]:
+        del volume_ids
+        return {}
 
     def _refuse_in_use(self, volume_id: str) -> None:
         for path in self._boxes.iterdir():

@@ -11,9 +11,11 @@ from fastapi import FastAPI
 
 from sandboxcore.server.api import (
     boxes,
+    commands,
     dataplane,
     events,
     failures,
+    metrics,
     pools,
     service_urls,
     snapshots,
@@ -32,7 +34,7 @@ from sandboxcore.server.db.migrate import migrate
 from sandboxcore.server.middleware import Envelope
 from sandboxcore.server.reaper import keep_forgetting, keep_reaping
 from sandboxcore.server.reconcile import keep_reconciled
-from sandboxcore.server.sampler import keep_sampling
+from sandboxcore.server.sampler import keep_reading, keep_sampling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,7 +68,9 @@ def create_app(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
     # Routes are tried in order: what is called most comes first.
     for router in (boxes.router, dataplane.router, templates.router, volumes.router, pools.router, events.router):
         app.include_router(router, prefix=PREFIX)
+    app.include_router(commands.router, prefix=PREFIX)
     app.include_router(usage.router, prefix=PREFIX)
+    app.include_router(metrics.router, prefix=PREFIX)
     app.include_router(summary.router, prefix=PREFIX)
     app.include_router(service_urls.router, prefix=PREFIX)
     app.include_router(snapshots.router, prefix=PREFIX)
@@ -88,12 +92,15 @@ async def running(core: Core) -> AsyncIterator[None]:
         asyncio.create_task(keep_reconciled(core), name="reconcile"),
         asyncio.create_task(keep_reaping(core), name="reaper"),
         asyncio.create_task(keep_sampling(core), name="sampler"),
+        asyncio.create_task(keep_reading(core), name="readings"),
         asyncio.create_task(keep_forgetting(core), name="history"),
         asyncio.create_task(keep_listening(core), name="events"),
         asyncio.create_task(core.pools.keep(core), name="pools"),
         asyncio.create_task(core.key_watch.keep(), name="keys"),
         asyncio.create_task(core.pools.keep_healthy(core), name="pools' health"),
         asyncio.create_task(core.claims.keep_writing(), name="claims"),
+        asyncio.create_task(core.commands.keep_writing(), name="commands"),
+        asyncio.create_task(core.accesses.keep_writing(), name="accesses"),
         asyncio.create_task(core.starter.keep_leases(), name="leases"),
     ]
     try:
@@ -107,6 +114,7 @@ async def running(core: Core) -> AsyncIterator[None]:
         await core.volumes.close()
         await core.activity.write_down(everything=True)
         await core.claims.write_down()
+        await core.accesses.write_down()
         await core.keys.record_use(everything=True)
         await core.runtime.close()
         await core.database.close()

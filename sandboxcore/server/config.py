@@ -92,6 +92,15 @@ class Settings(BaseSettings):
     usage_interval: float = Field(
         60, gt=0, description="Seconds between two measurements of the processor time that sandboxes use."
     )
+    readings_interval: float = Field(
+        10, ge=0.1, description="Seconds between two measurements of what each sandbox uses, as charts show it."
+    )
+    readings_fine_seconds: float = Field(
+        3600, gt=0, description="Seconds for which all of these are kept; of older ones, one a minute."
+    )
+    readings_kept_seconds: float = Field(
+        86400, gt=0, description="Seconds for which those are kept, after a sandbox's end too."
+    )
     usage_retention_days: int = Field(
         400, ge=1, description="Days for which it is known what was held; usage before them is forgotten."
     )
@@ -144,6 +153,15 @@ class Settings(BaseSettings):
     )
     history_events: int = Field(
         100_000, ge=100, le=10_000_000, description="Most events of one workspace that are kept, the newest ones."
+    )
+    commands_kept: int = Field(
+        1000, ge=10, le=100_000, description="Most commands of one sandbox that are known, the newest ones."
+    )
+    accesses_kept: int = Field(
+        1000,
+        ge=10,
+        le=100_000,
+        description="Most entries about files, tunnels, services and terminals of one sandbox that are known.",
     )
     ping_interval: float = Field(25, gt=0, description="Seconds between two pings on an open WebSocket.")
 

@@ -7,13 +7,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from sandboxcore.runtimes import registry
-from sandboxcore.runtimes.base import RuntimeUnavailableError, SandboxGoneError
+from sandboxcore.runtimes.base import RuntimeUnavailableError
 from sandboxcore.server.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from sandboxcore.runtimes.base import Runtime
+    from sandboxcore.runtimes.base import Runtime, Usage, VolumeUsage
 
 log = logging.getLogger("sandboxd.runtime")
 
@@ -53,18 +54,38 @@ class RuntimeHolder:
 
     async def cpu_seconds(self, sandbox_id: str, *, within: float) -> float | None:
         """Processor time that a sandbox has used; None where the runtime cannot tell in so many seconds."""
+        usage = (await self.usages([sandbox_id], within=within)).get(sandbox_id)
+        return None if usage is None else usage.cpu_seconds
+
+    async def usages(self, sandbox_ids: Sequence[str], *, within: float) -> dict[str, Usage]:
+        """What each of at most ``MOST_USAGES`` sandboxes uses; without those of which nothing was told in time."""
         if self._problem is not None:
-            return None
+            return {}
         try:
             async with asyncio.timeout(within):
-                return (await self._loaded().usage(sandbox_id)).cpu_seconds
-        except (SandboxGoneError, TimeoutError):
-            return None
+                return await self._loaded().usages(sandbox_ids)
+        except TimeoutError:
+            return {}
         except RuntimeUnavailableError as problem:
             self.report(problem)
         except Exception:  # a measurement that fails must keep nothing from being ended or measured
-            log.exception("measuring sandbox %s failed in an unknown way", sandbox_id)
-        return None
+            log.exception("measuring %d sandboxes failed in an unknown way", len(sandbox_ids))
+        return {}
+
+    async def volume_usage(self, volume_ids: Sequence[str], *, within: float) -> Mapping[str, VolumeUsage]:
+        """How full each of these volumes is; without those of which nothing was told in time."""
+        if self._problem is not None or not volume_ids:
+            return {}
+        try:
+            async with asyncio.timeout(within):
+                return await self._loaded().volume_usage(volume_ids)
+        except TimeoutError:
+            return {}
+        except RuntimeUnavailableError as problem:
+            self.report(problem)
+        except Exception:  # a figure that is missing must keep no list from being shown
+            log.exception("measuring %d volumes failed in an unknown way", len(volume_ids))
+        return {}
 
     def report(self, problem: RuntimeUnavailableError) -> None:
         """A caller met this problem: hold the runtime unavailable until it has started again."""

@@ -92,18 +92,18 @@ def write(path: Path, value: str | int) -> None:
 
 
 def read_int(path: Path) -> int | None:
-    """The number in a control file; None without that file or for ``max``."""
+    """The number in a control file; None for ``max``, without that file, or where its group goes at this moment."""
     try:
         return int(path.read_text(encoding="ascii"))
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
 
 
 def read_pairs(path: Path) -> dict[str, int]:
-    """The numbers of a control file of ``name number`` lines; empty without that file."""
+    """The numbers of a control file of ``name number`` lines; empty where ``read_int`` is None."""
     try:
         lines = path.read_text(encoding="ascii").splitlines()
-    except FileNotFoundError:
+    except OSError:
         return {}
     return {name: int(value) for name, value in (line.split(None, 1) for line in lines) if value.isdigit()}
 

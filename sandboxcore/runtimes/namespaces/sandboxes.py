@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sandboxcore.runtimes.base import Usage
 from sandboxcore.runtimes.namespaces import image
 from sandboxcore.runtimes.namespaces.cgroups import Counters
 from sandboxcore.runtimes.namespaces.plan import IdMap, Plan, PlanError
 from sandboxcore.runtimes.namespaces.ranges import ids_of
 from sandboxcore.runtimes.namespaces.records import Record
 from sandboxcore.runtimes.namespaces.sandbox import Sandbox, new_record
+from sandboxcore.runtimes.namespaces.traffic import traffic_of
 from sandboxcore.runtimes.namespaces.volume_image import path_of
 
 if TYPE_CHECKING:
@@ -129,10 +131,20 @@ class Sandboxes:
             self.destroy(sandbox_id, one_less)
         return lambda: len(self._table)
 
-    def counters(self, sandbox: Sandbox) -> tuple[Counters, int | None]:
-        """What a running sandbox uses: its group's counters, and bytes of its writable layer."""
+    def usage(self, sandbox: Sandbox) -> Usage:
+        """What a running sandbox uses: its group's counters, bytes of its writable layer and of its network."""
         counters = sandbox.group.counters() if sandbox.group else Counters()
-        return counters, _layer_use(sandbox)
+        traffic = traffic_of(sandbox.record.init.pid) if sandbox.record.init else None
+        return Usage(
+            cpu_seconds=counters.cpu_seconds,
+            memory_bytes=counters.memory_bytes,
+            pids=counters.pids,
+            storage_bytes=_layer_use(sandbox),
+            oom_kills=counters.oom_kills,
+            throttled_seconds=counters.throttled_seconds,
+            rx_bytes=traffic.rx_bytes if traffic else None,
+            tx_bytes=traffic.tx_bytes if traffic else None,
+        )
 
     # Finding again
 

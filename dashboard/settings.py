@@ -93,7 +93,11 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
             "loaders": [("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"])],
-            "builtins": ["dashboard.templatetags.console", "dashboard.templatetags.figures", "dashboard.templatetags.snippets"],
+            "builtins": [
+                "dashboard.templatetags.console",
+                "dashboard.templatetags.figures",
+                "dashboard.templatetags.snippets",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -13,6 +13,8 @@ SENTENCES: dict[str, str] = {
     "sandbox.created": "created the sandbox",
     "sandbox.updated": "changed the sandbox",
     "sandbox.deleted": "deleted the sandbox",
+    "process.signalled": "ended a process in",
+    "service.opened": "opened a preview of",
     "terminal.opened": "opened a terminal in",
     "terminal.ended": "ended a terminal in",
 }

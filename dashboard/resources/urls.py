@@ -1,6 +1,6 @@
 """Addresses of templates and sandboxes, below ``/t/<team>/``."""
 
-from django.urls import path
+from django.urls import include, path
 
 from dashboard.lists.urls import list_urls
 from dashboard.resources.lists.sandboxes import SANDBOXES
@@ -16,6 +16,8 @@ from dashboard.resources.views import (
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
+    path("metrics", overview.overview_data, name="overview_data"),
+    path("sandboxes/", include("dashboard.resources.inside_urls")),
     *list_urls(SANDBOXES, "sandboxes/"),
     path("sandboxes/new", sandbox_new.sandbox_new, name="sandbox_new"),
     path("sandboxes/<str:name>/", sandbox.sandbox, name="sandbox"),

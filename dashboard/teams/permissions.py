@@ -24,6 +24,8 @@ TABLE: dict[str, frozenset[Role]] = {
     "sandbox.create": _WHO_RUN,
     "sandbox.update": _WHO_RUN,
     "sandbox.delete": _WHO_RUN,
+    "sandbox.preview": _WHO_RUN,
+    "sandbox.signal": _WHO_RUN,
     "terminal.view": _EVERYONE,
     "terminal.write": _WHO_RUN,
 }

@@ -1,0 +1,54 @@
+"""For how long a chart shows what was, as its address says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A choice of time; ``seconds`` back from now, with one point every ``step`` seconds."""
+
+    key: str
+    label: str
+    seconds: int
+    step: int
+
+
+RANGES = (
+    Range("15m", "15 min", 15 * 60, 10),
+    Range("1h", "1 h", 3600, 10),
+    Range("6h", "6 h", 6 * 3600, 60),
+    Range("24h", "24 h", 24 * 3600, 300),
+)
+
+
+def range_of(request: HttpRequest, default: str) -> Range:
+    """The range that the address chooses with ``?range=``; any other word is the default."""
+    by_key = {each.key: each for each in RANGES}
+    return by_key.get(request.GET.get("range", ""), by_key[default])
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The readings to ask for: from ``start`` until ``end``, now."""
+
+    start: datetime
+    end: datetime
+    step: int
+
+
+def window_of(request: HttpRequest, chosen: Range) -> Window:
+    """The chosen range until now; only what came since ``?after=``, seconds since 1970, where that lies in it."""
+    end = datetime.now(UTC)
+    start = end - timedelta(seconds=chosen.seconds)
+    try:
+        after = datetime.fromtimestamp(float(request.GET.get("after", "")), UTC)
+    except (ValueError, OverflowError, OSError):
+        return Window(start, end, chosen.step)
+    return Window(max(start, min(after, end)), end, chosen.step)

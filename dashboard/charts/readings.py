@@ -1,0 +1,46 @@
+"""Readings as the columns that a chart draws."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.http import JsonResponse
+
+from dashboard.teams.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dashboard.charts.ranges import Range, Window
+
+
+def columns_of(points: Sequence[Any], keys: Sequence[str]) -> dict[str, list[float | None]]:
+    """The points' moments, as seconds since 1970 under ``at``, and each of their fields ``keys``, in order of time."""
+    dated = sorted(((_seconds(point.at), point) for point in points), key=lambda pair: pair[0])
+    return {"at": [at for at, _ in dated]} | {key: [getattr(point, key) for _, point in dated] for key in keys}
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def readings_answer(
+    found: Any | Problem, keys: Sequence[str], *, chosen: Range, window: Window, limits: Mapping[str, int | None]
+) -> JsonResponse:
+    """What ``static/js/charts/feed.js`` takes: the columns, or the API's problem in words."""
+    if isinstance(found, Problem):
+        body = {"problem": found.message[:1].upper() + found.message[1:]}
+        answer = JsonResponse(body, status=404 if found.status == 404 else 502)
+    else:
+        answer = JsonResponse(
+            {
+                "to": window.end.timestamp(),
+                "span": chosen.seconds,
+                "step": found.step_seconds or chosen.step,
+                "limits": dict(limits),
+                "columns": columns_of(found.points, keys),
+            }
+        )
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer

@@ -1,0 +1,1 @@
+"""What the team's first page shows: counts, limits, and what needs a person."""

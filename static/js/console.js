@@ -1,6 +1,8 @@
 // What every page of the console does: theme choice, times, the dialog, copying.
 import { startTimes } from "./times.js";
 import { startDialog } from "./dialog.js";
+import { startLive } from "./live.js";
+import { startForms } from "./forms.js";
 
 function startTheme() {
   const show = () => {
@@ -51,4 +53,6 @@ function startCopy() {
 startTheme();
 startTimes();
 startDialog();
+startLive();
+startForms();
 startCopy();

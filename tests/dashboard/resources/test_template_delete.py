@@ -36,7 +36,11 @@ def test_one_in_use_stays_and_the_server_says_why(cast: Cast, fake: FakeApi) -> 
     fake.add_template("python")
     fake.add_sandbox("alpha", "python")
     browser = cast.client(cast.member)
-    browser.post(URL)
-    assert "sandboxes use the template &#x27;python&#x27;" in browser.get("/t/blue/templates/").content.decode()
+    answer = browser.post(URL)
+    assert answer.status_code == 409
+    page = answer.content.decode()
+    assert "Sandboxes use the template &#x27;python&#x27;" in page
+    assert "Sandboxes that use it" in page
+    assert 'href="/t/blue/sandboxes/alpha/"' in page
     assert "python" in fake.templates
     assert not Event.objects.exists()

@@ -19,13 +19,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 _http = get_asgi_application()
 
 from dashboard.lifespan import Lifespan  # noqa: E402
+from dashboard.live.routing import websocket_urlpatterns as live  # noqa: E402
 from dashboard.origin import SameOriginOnly  # noqa: E402
-from dashboard.terminals.routing import websocket_urlpatterns  # noqa: E402
+from dashboard.terminals.routing import websocket_urlpatterns as terminals  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": _http,
-        "websocket": SameOriginOnly(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": SameOriginOnly(AuthMiddlewareStack(URLRouter([*terminals, *live]))),
         "lifespan": Lifespan(),
     }
 )

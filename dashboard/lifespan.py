@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from dashboard.live.hub import HUB
 from dashboard.teams.api import close_clients
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Lifespan:
             if message["type"] == "lifespan.startup":
                 await send(_started())
             else:
+                await HUB.close()
                 await close_clients()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

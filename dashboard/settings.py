@@ -65,7 +65,9 @@ INSTALLED_APPS = [
     "dashboard.teams",
     "dashboard.audit",
     "dashboard.lists",
+    "dashboard.live",
     "dashboard.resources",
+    "dashboard.commands",
     "dashboard.terminals",
 ]
 
@@ -83,6 +85,7 @@ MIDDLEWARE = [
     "dashboard.htmx.HtmxRedirectMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "dashboard.live.middleware.LiveMiddleware",
 ]
 
 ROOT_URLCONF = "dashboard.urls"

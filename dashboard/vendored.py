@@ -2,4 +2,5 @@
 
 TABLER = "vendor/tabler-core-1.6.1"
 HTMX = "vendor/htmx-2.0.11"
+IDIOMORPH = "vendor/idiomorph-0.8.0"
 ICONS = "vendor/tabler-icons-3.51.0"

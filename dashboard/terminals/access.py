@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from channels.auth import get_user
-from django.conf import settings
-
+from dashboard.sockets import CloseCode, Closing, current_user
 from dashboard.teams.access import NotAllowedError, NotAMemberError, authorise
 from dashboard.terminals.models import TerminalSession
-from dashboard.terminals.protocol import CloseCode, Closing
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from dashboard.accounts.models import User
     from dashboard.teams.access import Access
 
 
@@ -44,7 +37,7 @@ async def admit(scope: dict[str, Any]) -> Grant:
 
     A socket calls this when it opens and again while it is open.
     """
-    user = await _current_user(scope)
+    user = await current_user(scope)
     if not user.is_authenticated:
         raise Closing(CloseCode.SIGNED_OUT, "You are signed out.")
     where = scope["url_route"]["kwargs"]
@@ -56,10 +49,3 @@ async def admit(scope: dict[str, Any]) -> Grant:
     if session is None:
         raise Closing(CloseCode.GONE, "There is no such terminal.")
     return Grant(access, session, where["name"])
-
-
-async def _current_user(scope: dict[str, Any]) -> User | AnonymousUser:
-    """Whom the session cookie stands for now; the session in ``scope`` is as it was when the socket opened."""
-    engine = import_module(settings.SESSION_ENGINE)
-    user: User | AnonymousUser = await get_user({"session": engine.SessionStore(scope["session"].session_key)})
-    return user

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from dashboard.sockets import CloseCode, Closing, first_of
 from dashboard.terminals import pumps
 from dashboard.terminals.access import VIEW, admit
 from dashboard.terminals.line import Line
 from dashboard.terminals.link import open_terminal
-from dashboard.terminals.protocol import CloseCode, Closing
 from dashboard.terminals.seat import Seat
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class TerminalConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
             seat = Seat(grant, opening, line)
             await line.say(seat.welcome())
             with seat.taken():
-                await pumps.first_of(
+                await first_of(
                     line.post_all(),
                     pumps.pump_output(line, terminal, seat, grant.session.id),
                     pumps.pump_input(line, terminal, seat),

@@ -6,10 +6,9 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from dashboard.sockets import CloseCode, Closing
 from dashboard.terminals.protocol import (
     OUTPUT_WINDOW,
-    CloseCode,
-    Closing,
     Open,
     Size,
     decode_control,

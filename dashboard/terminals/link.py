@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dashboard.sockets import CloseCode, Closing
 from dashboard.teams.api import client_for
 from dashboard.terminals.actions import mark_started
-from dashboard.terminals.protocol import CloseCode, Closing
 from sandboxcore import (
     Gap,
     ResourceNotFoundError,

@@ -28,8 +28,9 @@ import json
 import re
 import struct
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, Final
+
+from dashboard.sockets import CloseCode, Closing
 
 OFFSET: Final = struct.Struct("!Q")
 MAX_MESSAGE: Final = 64 * 1024
@@ -39,28 +40,6 @@ OUTPUT_WINDOW: Final = 512 * 1024
 MAX_OFFSET: Final = 2**53 - 1
 """A page counts in doubles."""
 _CLIENT = re.compile(r"\A[0-9a-zA-Z-]{8,64}\Z")
-
-
-class CloseCode(IntEnum):
-    """Why a socket was closed; the page says so, and knows from it whether to come back."""
-
-    ENDED = 1000
-    RELOADING = 1012
-    UNREACHABLE = 1013
-    BAD_MESSAGE = 4400
-    SIGNED_OUT = 4401
-    NOT_ALLOWED = 4403
-    GONE = 4404
-    SILENT = 4408
-
-
-class Closing(Exception):  # noqa: N818  # not an error: how a pump says that the socket is done
-    """The socket is to be closed. ``reason`` is one sentence for the person, at most 123 bytes."""
-
-    def __init__(self, code: CloseCode, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason.encode()[:123].decode(errors="ignore")
 
 
 @dataclass(frozen=True, slots=True)

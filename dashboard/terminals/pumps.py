@@ -5,41 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from dashboard.sockets import PING_SECONDS, RECHECK_SECONDS, CloseCode, Closing
 from dashboard.terminals.access import admit
 from dashboard.terminals.actions import mark_ended
 from dashboard.terminals.link import Ended, Lost, Output
-from dashboard.terminals.protocol import CloseCode, Closing
 from dashboard.terminals.shells import MissingInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
     from uuid import UUID
 
     from dashboard.terminals.line import Line
     from dashboard.terminals.link import Terminal
     from dashboard.terminals.seat import Seat
 
-PING_SECONDS = 25.0
-"""Below the shortest idle cut-off that proxies usually have."""
 SILENT_SECONDS = 60.0
-RECHECK_SECONDS = 30.0
 REPLAY_PAUSE = 0.1
 """Output that pauses for so many seconds has caught up with the shell."""
 REPLAY_BYTES = 4 * 1024 * 1024
 """No replay is longer than the buffer that it comes from."""
-
-
-async def first_of(*loops: Coroutine[Any, Any, NoReturn]) -> NoReturn:
-    """Run loops side by side until one raises; cancel the others, wait for them, and raise that."""
-    tasks = [asyncio.ensure_future(loop) for loop in loops]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    await done.pop()
-    raise AssertionError("a loop returned")
 
 
 async def pump_output(line: Line, terminal: Terminal, seat: Seat, session_id: UUID) -> NoReturn:

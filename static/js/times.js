@@ -36,5 +36,6 @@ function show(root) {
 export function startTimes() {
   show(document);
   document.addEventListener("htmx:afterSettle", () => show(document));
+  document.addEventListener("console:morphed", ({ target }) => show(target));
   setInterval(() => show(document), 20000);
 }

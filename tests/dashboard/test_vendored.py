@@ -29,7 +29,7 @@ def test_files_are_those_that_were_vendored(package: dict[str, Any]) -> None:
 
 
 def test_pages_name_the_folders_that_there_are() -> None:
-    for folder in (vendored.TABLER, vendored.HTMX, vendored.ICONS):
+    for folder in (vendored.TABLER, vendored.HTMX, vendored.IDIOMORPH, vendored.ICONS):
         assert (settings.BASE_DIR / "static" / folder).is_dir()
 
 

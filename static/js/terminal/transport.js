@@ -4,7 +4,7 @@
 // "answer" {on}, "live" {offset}, "latency" {ms}. States: connecting, connected {readOnly, stalled}, waiting {attempt, until,
 // reason}, ended {exitCode}, and the final ones of the close codes below {reason}.
 
-import { Backoff } from "./backoff.js";
+import { Backoff } from "../backoff.js";
 import { decodeFrame, encodeFrame } from "./frames.js";
 import { InputQueue } from "./input-queue.js";
 

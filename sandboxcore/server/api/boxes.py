@@ -8,10 +8,10 @@ from fastapi import APIRouter, Header, Request, Response
 
 from sandboxcore.server.api.common import Reader, Runner, answer, base_url, errors, get_core, no_content
 from sandboxcore.server.api.creating import create_and_wait
-from sandboxcore.server.api.listing import asked_page, described
+from sandboxcore.server.api.listing import INCLUDE_USAGE, asked_page, described, wants_usage
 from sandboxcore.server.api.schemas import BoxesOut, BoxIn, BoxOut, BoxPatch, StatusOut
 from sandboxcore.server.api.snapshots import refuse_foreign
-from sandboxcore.server.services import sandboxes
+from sandboxcore.server.services import metrics, sandboxes
 from sandboxcore.server.services.lifetimes import lifetime_rules
 from sandboxcore.server.services.limits import check_name
 from sandboxcore.server.services.listing import page
@@ -19,6 +19,8 @@ from sandboxcore.server.services.lists import SANDBOXES
 from sandboxcore.server.services.views import sandbox_view, status_message
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Row
 
     from sandboxcore.server.core import Core
@@ -62,14 +64,32 @@ async def list_boxes(request: Request, caller: Reader) -> Response:
         part = await page(core.database, SANDBOXES, asked, owner=caller.workspace_id)
         found, place = part.rows, part.place()
     views = [sandbox_view(sandbox, base_url=base, activity=core.activity) for sandbox in found]
+    if wants_usage(request):
+        await _add_usage(core, found, views)
     return answer({"sandboxes": views, **place})
 
 
-@router.get("/{name}", response_model=BoxOut, responses=errors(404))
+@router.get("/{name}", response_model=BoxOut, responses=errors(404, 422), openapi_extra=INCLUDE_USAGE)
 async def get_box(request: Request, caller: Reader, name: str) -> Response:
     """A sandbox by name or identifier."""
     core = get_core(request)
-    return _show(core, request, await sandboxes.get_sandbox(core.database, caller=caller, name=name))
+    with_usage = wants_usage(request)
+    sandbox = await sandboxes.get_sandbox(core.database, caller=caller, name=name)
+    if not with_usage:
+        return _show(core, request, sandbox)
+    view = sandbox_view(sandbox, base_url=base_url(request), activity=core.activity)
+    await _add_usage(core, [sandbox], [view])
+    return answer(view)
+
+
+async def _add_usage(core: Core, found: Sequence[Row[Any]], views: list[dict[str, Any]]) -> None:
+    """Tell in each view what the sandbox holds and, where it was measured just now, what it uses."""
+    interval = core.settings.readings_interval
+    ids = [sandbox.id for sandbox in found if sandbox.state == "ready"]
+    usages = await metrics.latest(core.database, ids, interval=interval)
+    for sandbox, view in zip(found, views, strict=True):
+        view["resources"] = {field: getattr(sandbox, field) for field in metrics.HELD}
+        view["usage"] = usages.get(sandbox.id)
 
 
 @router.get("/{name}/status", response_model=StatusOut, responses=errors(404))

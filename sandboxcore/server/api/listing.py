@@ -34,7 +34,8 @@ def asked_page(request: Request, listing: Listing) -> PageQuery | None:
     if not request.scope["query_string"]:
         return None
     parameters = request.query_params
-    known = {*SHARED, *listing.filters} - (set() if listing.searched else {"q"})
+    known = {*SHARED, *listing.filters, *(("include",) if listing.includes else ())}
+    known -= set() if listing.searched else {"q"}
     given = set(parameters)
     if not given & known:
         return None
@@ -42,6 +43,16 @@ def asked_page(request: Request, listing: Listing) -> PageQuery | None:
         unknown = min(given - known)
         raise _invalid(unknown[:80], f"this list has no such parameter; it has: {', '.join(sorted(known))}")
     return _page_query(parameters, listing)
+
+
+def wants_usage(request: Request) -> bool:
+    """Whether a request asks by ``include=usage`` for what is used beside what there is. Raises ``InvalidError``."""
+    if not request.scope["query_string"]:
+        return False
+    asked = request.query_params.getlist("include")
+    if any(each not in ("usage", "") for each in asked):
+        raise _invalid("include", "must be: usage")
+    return "usage" in asked
 
 
 def _page_query(parameters: QueryParams, listing: Listing) -> PageQuery:
@@ -105,7 +116,7 @@ def _cursor(parameters: QueryParams, listing: Listing) -> Cursor | None:
     chosen = cursor.selection
     if chosen.listing != listing.name or not listing.offers(chosen):
         raise _invalid("cursor", "was made by another list")
-    if not set(parameters) <= {"cursor", "limit", "total"} and chosen != _selection(parameters, listing):
+    if not set(parameters) <= {"cursor", "limit", "total", "include"} and chosen != _selection(parameters, listing):
         raise _invalid("cursor", "was made with another order or other filters; send it alone, or with the same")
     return cursor
 
@@ -150,12 +161,27 @@ def described(listing: Listing) -> dict[str, Any]:
     if listing.searched:
         names = ", ".join(listing.searched)
         parameters.insert(4, _parameter("q", _text(MAX_SEARCH), f"Part of {names}; A and a are the same."))
+    if listing.includes:
+        parameters.append(_parameter("include", {"type": "string", "enum": list(listing.includes)}, _INCLUDE))
     for name, chosen in listing.filters.items():
         schema = {"type": "array", "items": chosen.schema, "maxItems": MAX_VALUES} if chosen.many else chosen.schema
         parameters.append(_parameter(name, schema, chosen.description))
     return {"parameters": parameters}
 
 
+_INCLUDE = "What each item is to tell beside itself."
+INCLUDE_USAGE: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "include",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "enum": ["usage"]},
+            "description": "What it is to tell beside itself.",
+        }
+    ]
+}
+"""``openapi_extra`` of a route that gives one thing, and ``wants_usage`` of it."""
 _ORDER = "Ties are broken by `id`; text sorts by its bytes, what is empty comes last, and `-` turns all that round."
 
 

@@ -113,12 +113,6 @@ class ListOut(Body):
     next_cursor: Annotated[str | None, Field(description="Gives the next page; null on the last one.")] = None
 
 
-class VolumesOut(ListOut):
-    """Every volume of the workspace."""
-
-    volumes: list[VolumeOut]
-
-
 class RenameIn(Body):
     """A new name."""
 
@@ -260,10 +254,22 @@ class TemplateOut(Body):
     created_by: str
 
 
-class TemplatesOut(ListOut):
-    """Every template of the workspace."""
+class HeldOut(Body):
+    """What a sandbox holds of its workspace's limits, and so may use."""
 
-    templates: list[TemplateOut]
+    cpu_millis: Annotated[int, Field(description="Thousandths of a core.")]
+    memory_bytes: int
+    storage_bytes: int
+
+
+class BoxUsageOut(Body):
+    """What a sandbox used when it was last measured; null where the runtime cannot tell."""
+
+    at: str
+    cpu_millis: Annotated[int | None, Field(description="On average since the measurement before.")]
+    memory_bytes: int | None
+    storage_bytes: int | None
+    pids: int | None
 
 
 class BoxOut(Body):
@@ -284,6 +290,10 @@ class BoxOut(Body):
     pool_name: str | None
     last_activity_at: str
     stop_reason: str | None
+    resources: Annotated[HeldOut | None, Field(description="Only with `include=usage`.")] = None
+    usage: Annotated[
+        BoxUsageOut | None, Field(description="Only with `include=usage`; null before it is measured.")
+    ] = None
 
 
 class BoxesOut(ListOut):
@@ -350,6 +360,9 @@ class CapabilitiesOut(Body):
         bool | None, Field(description="Whether several sandboxes may have one volume mounted at once.")
     ] = None
     storage_class: str | None = None
+    numbered_input: Annotated[
+        bool, Field(description="Whether `/execute/ws` takes numbered input, whose retries are typed once.")
+    ] = True
     images: list[str] | None = None
     notes: list[str] | None = None
 

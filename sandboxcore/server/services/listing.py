@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.sql.base import ExecutableOption
     from sqlalchemy.sql.elements import SQLColumnExpression
     from sqlalchemy.types import TypeEngine
 
@@ -45,6 +46,8 @@ class Sort:
     attribute: str
     kind: Literal["text", "number", "integer"] = "text"
     nullable: bool = False
+    options: tuple[ExecutableOption, ...] = ()
+    """What an object needs so that it has ``attribute``, where it is no column of its own."""
 
     @property
     def ordered(self) -> SQLColumnExpression[Any]:
@@ -79,6 +82,8 @@ class Listing:
     filters: Mapping[str, Filter] = field(default_factory=dict)
     entities: bool = False
     """Whether ``rows`` selects objects of one mapped class rather than columns."""
+    includes: tuple[str, ...] = ()
+    """What ``include`` may add to each of its items."""
 
     def offers(self, selection: Selection) -> bool:
         """Whether this list has such an order, search and filters."""
@@ -163,7 +168,7 @@ def _rows(listing: Listing, query: PageQuery, conditions: Sequence[ColumnElement
     order = [key.desc() if descending else key.asc() for key in keys]
     if sort.nullable:
         order[0] = order[0].nulls_first() if descending else order[0].nulls_last()
-    statement = listing.rows.where(*conditions).order_by(*order).limit(query.limit + 1)
+    statement = listing.rows.options(*sort.options).where(*conditions).order_by(*order).limit(query.limit + 1)
     if query.after is not None:
         return statement.where(_beyond(listing, query.after))
     return statement.offset(query.offset) if query.offset else statement

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import with_expression
 
 from sandboxcore.server.db.models import Pool, Sandbox, Template, TemplateMount, Volume
 from sandboxcore.server.services import pools, sandboxes
 from sandboxcore.server.services.filters import Before, Exactly, Flag, Named, OneOf, Since
 from sandboxcore.server.services.listing import Listing, Sort
 from sandboxcore.server.services.templates import WITH_MOUNTS
+from sandboxcore.server.services.uses import OF_SOMEBODY
 
 STATUSES = ("provisioning", "ready", "failed")
 
@@ -48,6 +50,11 @@ SANDBOXES = Listing(
         "created_after": Since(Sandbox.created_at, "Sandboxes made at this moment or later."),
         "created_before": Before(Sandbox.created_at, "Sandboxes made before this moment."),
     },
+    includes=("usage",),
+)
+
+_SANDBOXES_OF_TEMPLATE = (
+    select(func.count()).where(Sandbox.template_id == Template.id, *OF_SOMEBODY).correlate(Template).scalar_subquery()
 )
 
 TEMPLATES = Listing(
@@ -63,6 +70,12 @@ TEMPLATES = Listing(
         "name": Sort(Template.name, "name"),
         "image": Sort(Template.image, "image"),
         "created_by": Sort(Template.created_by, "created_by"),
+        "sandboxes": Sort(
+            _SANDBOXES_OF_TEMPLATE,
+            "sandbox_count",
+            "integer",
+            options=(with_expression(Template.sandbox_count, _SANDBOXES_OF_TEMPLATE),),
+        ),
     },
     searched={"name": Template.name, "image": Template.image, "creator": Template.created_by},
     filters={
@@ -71,6 +84,7 @@ TEMPLATES = Listing(
         "created_by": Exactly(Template.created_by, "Templates that this creator made."),
     },
     entities=True,
+    includes=("usage",),
 )
 
 VOLUMES = Listing(
@@ -96,6 +110,7 @@ VOLUMES = Listing(
         ),
         "created_by": Exactly(Volume.created_by, "Volumes that this creator made."),
     },
+    includes=("usage",),
 )
 
 POOLS = Listing(

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from sandboxcore.models import (
         ExecutionResult,
         Gap,
+        InputTaken,
         OutputChunk,
         Page,
         Pool,
@@ -76,11 +77,13 @@ if TYPE_CHECKING:
         ResourceStatus,
         SandboxTemplate,
         ServerCapabilities,
+        Skipped,
         Template,
         TerminalModes,
         Volume,
         VolumeMountSpec,
     )
+    from sandboxcore.journal import CommandRecord, Timeline, TimelineEntry
     from sandboxcore.reports import (
         Event,
         EventPage,
@@ -108,6 +111,7 @@ __all__ = [
     "AsyncServiceURL",
     "AsyncTunnel",
     "CommandHandle",
+    "CommandRecord",
     "CommandTimeoutError",
     "DataplaneNotConfiguredError",
     "Difference",
@@ -119,6 +123,7 @@ __all__ = [
     "FailedSandbox",
     "Gap",
     "IdleSandbox",
+    "InputTaken",
     "InvalidResponseError",
     "Limit",
     "Limits",
@@ -154,10 +159,13 @@ __all__ = [
     "SandboxTemplate",
     "ServerCapabilities",
     "ServiceURL",
+    "Skipped",
     "StreamingUnsupportedError",
     "Summary",
     "Template",
     "TerminalModes",
+    "Timeline",
+    "TimelineEntry",
     "Tunnel",
     "TunnelConnectionRefusedError",
     "TunnelError",
@@ -178,6 +186,7 @@ _MODELS = frozenset(
     {
         "ExecutionResult",
         "Gap",
+        "InputTaken",
         "OutputChunk",
         "Page",
         "Pool",
@@ -185,6 +194,7 @@ _MODELS = frozenset(
         "ResourceStatus",
         "SandboxTemplate",
         "ServerCapabilities",
+        "Skipped",
         "Template",
         "TerminalModes",
         "Volume",
@@ -195,6 +205,7 @@ _REPORTS = frozenset(
     {"Event", "EventPage", "Limit", "Limits", "PastSandbox", "PoolClaim", "SandboxHistory", "Usage", "UsageRow"}
 )
 _SUMMARIES = frozenset({"FailedSandbox", "IdleSandbox", "Summary"})
+_JOURNAL = frozenset({"CommandRecord", "Timeline", "TimelineEntry"})
 _ADMINISTRATION = frozenset(
     {
         "AdminKey",
@@ -216,6 +227,8 @@ def _home(name: str) -> str:
     """The module that defines a public name."""
     if name in _REPORTS:
         return "sandboxcore.reports"
+    if name in _JOURNAL:
+        return "sandboxcore.journal"
     if name in _SUMMARIES:
         return "sandboxcore.summaries"
     if name in _ADMINISTRATION:

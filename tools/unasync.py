@@ -38,6 +38,7 @@ NAMES = {
     "AsyncEventFeed": "EventFeed",
     "AsyncHttp": "Http",
     "AsyncIterator": "Iterator",
+    "AsyncJournal": "Journal",
     "AsyncLink": "Link",
     "AsyncList": "List",
     "AsyncLock": "Lock",

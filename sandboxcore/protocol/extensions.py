@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sandboxcore.protocol.calls import Call
-from sandboxcore.protocol.failures import extension_failure
+from sandboxcore.protocol.failures import extension_failure, kill_failure
 from sandboxcore.protocol.settings import path_segment
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EVENTS = "/events"
 STREAM = "/events/stream"
+COMMANDS = "/commands"
+TIMELINE = "/timeline"
 HISTORY = "/history"
 LIMITS = "/limits"
 USAGE = "/usage"
@@ -37,6 +39,27 @@ def read_pool_claims(name: str, query: Query) -> Call:
     """Read how the newest creates of a pool's template went."""
     failure = partial(extension_failure, extension="pool claims", resource="pool", action="get")
     return Call("GET", f"/pools/{path_segment(name)}/claims", failure, params=query or None)
+
+
+def read_commands(name: str) -> Call:
+    """Read which commands were run in a sandbox."""
+    return read(f"/boxes/{path_segment(name)}{COMMANDS}", "commands")
+
+
+def read_command(name: str, command_id: str) -> Call:
+    """Read one command of a sandbox."""
+    return read(f"/boxes/{path_segment(name)}{COMMANDS}/{path_segment(command_id)}", "commands")
+
+
+def kill_command(name: str, command_id: str) -> Call:
+    """End a command of a sandbox that runs."""
+    failure = partial(kill_failure, extension="commands", resource="sandbox", action="get")
+    return Call("POST", f"/boxes/{path_segment(name)}{COMMANDS}/{path_segment(command_id)}/kill", failure)
+
+
+def read_timeline(name: str, query: Query) -> Call:
+    """Read what happened to a sandbox, the newest first."""
+    return read(f"/boxes/{path_segment(name)}{TIMELINE}", "timeline", query)
 
 
 def read_sandbox_events(name: str, query: Query) -> Call:

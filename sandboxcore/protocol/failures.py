@@ -168,6 +168,14 @@ def extension_failure(reply: Reply, *, extension: str, resource: str, action: Ac
             return _general(refusal)
 
 
+def kill_failure(reply: Reply, **about: Any) -> SandboxClientError:
+    """The error for a failed order to end a command; ``about`` is what ``extension_failure`` takes."""
+    refusal = reply.refusal()
+    if refusal.status == 409:
+        return SandboxOperationError(refusal.message, operation="command", error_type=refusal.error_type)
+    return extension_failure(reply, **about)
+
+
 def operation_failure(reply: Reply, *, operation: Operation, sandbox: str, path: str = "") -> SandboxClientError:
     """The error for a failed request of a sandbox's data plane."""
     refusal = reply.refusal()

@@ -57,6 +57,18 @@ class PoolSelection(Selection, total=False):
     template: Choice | None
 
 
+class CommandSelection(TypedDict, total=False):
+    """Which commands of a sandbox; ``sort`` and ``q`` are those of every list."""
+
+    sort: str | None
+    q: str | None
+    status: Choice | None
+    origin: Choice | None
+    actor: Choice | None
+    started_after: Moment | None
+    started_before: Moment | None
+
+
 class HistorySelection(Selection, total=False):
     """Which ended sandboxes, by what held at their end."""
 

@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sandboxcore.server.accesslog import AccessLog
 from sandboxcore.server.activity import Activity
 from sandboxcore.server.auth import KeyRing
 from sandboxcore.server.claimlog import ClaimLog
+from sandboxcore.server.commandlog import CommandLog
 from sandboxcore.server.dataplane.streams import Streams
 from sandboxcore.server.db.engine import Database
 from sandboxcore.server.gateway.addresses import Addresses
@@ -41,6 +43,8 @@ class Core:
     pools: PoolKeeper
     addresses: Addresses
     claims: ClaimLog
+    commands: CommandLog
+    accesses: AccessLog
     mending: asyncio.Lock
     """Held while differences between the database and the runtime are looked for and mended."""
 
@@ -52,7 +56,9 @@ def build_core(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
     activity = Activity(database)
     starter = Starter(database, holder, pids=settings.sandbox_pids, destroy_wait=settings.destroy_wait)
     keeper = PoolKeeper()
-    starter.on_ended = (activity.forget, keeper.freed)
+    commands = CommandLog(database, settings)
+    starter.before_end = commands.last_look
+    starter.on_ended = (activity.forget, commands.forget, keeper.freed)
     keys = KeyRing(database)
     streams = Streams(settings.max_streams_per_sandbox)
     volumes = Provisioner(database, holder, patience=settings.destroy_wait)
@@ -70,5 +76,7 @@ def build_core(settings: Settings, runtime: Runtime | RuntimeUnavailableError) -
         pools=keeper,
         addresses=Addresses(settings),
         claims=ClaimLog(database, settings),
+        commands=commands,
+        accesses=AccessLog(database, settings),
         mending=asyncio.Lock(),
     )

@@ -32,6 +32,10 @@ class Limits:
     """TCP connections to programs in the sandbox."""
     tombstones: int = 4096
     """Expired sessions that are still told from ones that never were."""
+    history_commands: int = 2048
+    """Recorded commands that have ended and are remembered until they are written down elsewhere."""
+    history_bytes: int = 1 * MIB
+    """What may be remembered of them in all."""
     stall_seconds: float = 5
     """How long a pipe waits for a reader that takes nothing."""
     linger_seconds: float = 20

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LONGEST_ID = 128
 LONGEST_LABEL = 4096
 LONGEST_META = 4096
+LONGEST_SOURCE = 64
 MOST_CELLS = 10_000
 
 
@@ -40,6 +41,8 @@ class Reading:
     offsets: tuple[int, int] = (0, 0)
     gaps: bool = False
     modes: bool = False
+    source: str = ""
+    """Under which name its input is numbered; empty where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class StartRequest:
     ttl: float | None
     label: str
     meta: dict[str, Any]
+    recorded: bool = False
+    """Whether ``history`` tells of it."""
 
 
 def parse_start(message: Mapping[str, Any], *, default_ttl: float) -> StartRequest:
@@ -74,13 +79,22 @@ def parse_start(message: Mapping[str, Any], *, default_ttl: float) -> StartReque
         ttl=_seconds(message, "ttl", default_ttl),
         label=(_text(message, "label") or " ".join(candidates[0]))[:LONGEST_LABEL],
         meta=_meta(message.get("meta")),
+        recorded=bool(message.get("recorded")),
     )
+
+
+def history_position(message: Mapping[str, Any]) -> int:
+    """Raises ``RefusedError``."""
+    return _offset(message, "after")
 
 
 def parse_reading(message: Mapping[str, Any]) -> Reading:
     """Raises ``RefusedError``."""
     offsets = (_offset(message, "stdout_offset"), _offset(message, "stderr_offset"))
-    return Reading(offsets, bool(message.get("gaps")), bool(message.get("modes")))
+    source = _text(message, "source")
+    if len(source) > LONGEST_SOURCE:
+        raise RefusedError(f"source must be a string of at most {LONGEST_SOURCE} characters")
+    return Reading(offsets, bool(message.get("gaps")), bool(message.get("modes")), source)
 
 
 def command_id(message: Mapping[str, Any]) -> str:
@@ -98,6 +112,19 @@ def terminal_size(message: Mapping[str, Any]) -> TerminalSize:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_CELLS:
             raise RefusedError(f"rows and cols must be integers from 1 to {MOST_CELLS}")
     return TerminalSize(rows, cols)
+
+
+def numbered_input(message: Mapping[str, Any]) -> tuple[int, bytes]:
+    """The place of the first byte among all that its sender typed, and the bytes. Raises ``RefusedError``."""
+    data = message.get("data")
+    if not isinstance(data, str):
+        raise RefusedError("data must be a string")
+    return _offset(message, "offset"), data.encode(errors="replace")
+
+
+def kept_bytes(message: Mapping[str, Any]) -> int:
+    """How much of the unread output a reader that skips ahead still wants. Raises ``RefusedError``."""
+    return _offset(message, "keep")
 
 
 def tcp_port(message: Mapping[str, Any]) -> int:

@@ -12,9 +12,11 @@ How a caller connects (``$RUN_DIR/sandboxes/<id>/shim.sock``, a unix stream sock
    undelivered for a client that may come back, since that much behind a reader's place is certain to be held.
 5. Input that a program does not read holds up every later frame of its connection. A kill or signal that must not wait
    goes on a connection of its own: ``kill`` with ``command_id``, ``signal`` with ``command_id`` and ``signal``.
-6. ``commands`` is answered in one message, or in several where the list is long: all but the last have ``more`` true.
-7. With ``modes`` true in ``start`` or ``attach`` of a terminal, ``{"type": "modes", "sequence", "rows", "cols"}`` comes
-   before the output: escape text that brings a fresh terminal to the modes that hold at the first byte sent.
+6. ``commands`` and ``history`` are answered in one message, or in several where the list is long: all but the last
+   have ``more`` true.
+7. With ``modes`` true in ``start`` or ``attach`` of a terminal, ``{"type": "modes", "sequence", "rows", "cols",
+   "end"}`` comes before the output, and after each gap: escape text that brings a fresh terminal to the modes that hold
+   at the first byte sent.
 8. ``dial``: send ``end`` for a half close, close the connection to abandon it; else read on until ``end`` or ``error``.
 9. File requests: the answers come from inside the sandbox and are no more to be trusted than its output.
 
@@ -38,7 +40,15 @@ from sandboxcore.shim.files import OPERATIONS
 from sandboxcore.shim.limits import Limits
 from sandboxcore.shim.link import Link
 from sandboxcore.shim.relay import relay
-from sandboxcore.shim.requests import RefusedError, command_id, parse_reading, parse_start, signal_number, tcp_port
+from sandboxcore.shim.requests import (
+    RefusedError,
+    command_id,
+    history_position,
+    parse_reading,
+    parse_start,
+    signal_number,
+    tcp_port,
+)
 from sandboxcore.shim.spawner import DialError
 from sandboxcore.shim.table import SessionTable
 from sandboxcore.shim.wire import FrameError, Kind, decode_control, encode_control
@@ -195,6 +205,8 @@ class Server:
             await self._watch(link)
         elif operation == "commands":
             await self._list_commands(link)
+        elif operation == "history":
+            await self._tell_history(link, history_position(message), held=bool(message.get("held")))
         else:
             await link.send([encode_control(self._do(operation, message))])
 
@@ -219,15 +231,17 @@ class Server:
         return {"type": "done"}
 
     async def _list_commands(self, link: Link) -> None:
-        part: list[dict[str, Any]] = []
-        size = 0
-        for command in self._table.describe():
-            if size > COMMANDS_PART:
-                await link.send([encode_control({"type": "commands", "commands": part, "more": True})])
-                part, size = [], 0
-            part.append(command)
-            size += 6 * len(command["label"]) + 6 * len(str(command["meta"])) + 1024
-        await link.send([encode_control({"type": "commands", "commands": part})])
+        parts = _in_parts(self._table.describe())
+        for part in parts[:-1]:
+            await link.send([encode_control({"type": "commands", "commands": part, "more": True})])
+        await link.send([encode_control({"type": "commands", "commands": parts[-1]})])
+
+    async def _tell_history(self, link: Link, after: int, *, held: bool) -> None:
+        parts = _in_parts(self._table.history.after(after))
+        last = {"running": self._table.running(), **({"held": self._table.held()} if held else {})}
+        for part in parts[:-1]:
+            await link.send([encode_control({"type": "history", "entries": part, "more": True})])
+        await link.send([encode_control({"type": "history", "entries": parts[-1], **last})])
 
     async def _operate_on_files(self, link: Link, message: dict[str, Any]) -> None:
         async with self._file_operations:
@@ -279,6 +293,19 @@ class Server:
                 await link.farewell(self._limits.farewell_seconds)
         except (OSError, TimeoutError) as error:
             logger.debug("a refused peer is gone: %s", error)
+
+
+def _in_parts(commands: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Commands as lists, at least one, of which each fits into a frame."""
+    parts: list[list[dict[str, Any]]] = [[]]
+    size = 0
+    for command in commands:
+        if size > COMMANDS_PART:
+            parts.append([])
+            size = 0
+        parts[-1].append(command)
+        size += 6 * len(command["label"]) + 6 * len(str(command["meta"])) + 6 * len(command["cwd"] or "") + 1024
+    return parts
 
 
 def _request(kind: Kind, body: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from sandboxcore.shim.history import History
 from sandboxcore.shim.output import Budget
 from sandboxcore.shim.requests import RefusedError
 from sandboxcore.shim.session import Session
@@ -32,6 +33,7 @@ class SessionTable:
         self._expired: OrderedDict[str, None] = OrderedDict()
         self._survivors: OrderedDict[int, Session] = OrderedDict()
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.history = History(limits.history_commands, limits.history_bytes)
 
     def start(self, request: StartRequest) -> Session:
         """The session of ``request``, launched unless it exists already. Raises ``RefusedError``."""
@@ -44,6 +46,8 @@ class SessionTable:
             raise RefusedError(f"{self._limits.sessions} commands are running in this sandbox; end one of them first")
         session = Session(request, self._limits, self._budget, self._exited)
         self._sessions[request.command_id] = session
+        if request.recorded:
+            self.history.began(session)
         session.launch(self._spawner)
         return session
 
@@ -59,6 +63,17 @@ class SessionTable:
     def describe(self) -> list[dict[str, Any]]:
         """Every session that is held, the oldest first."""
         return [session.describe() for session in self._sessions.values()]
+
+    def running(self) -> list[str]:
+        """The ids of the sessions that have not ended, the oldest first."""
+        return [command_id for command_id, session in self._sessions.items() if session.final is None]
+
+    def held(self) -> dict[str, list[int]]:
+        """How much each session that is held has printed on each stream."""
+        return {
+            command_id: [output.ring.end for output in session.outputs]
+            for command_id, session in self._sessions.items()
+        }
 
     def abandon(self, message: str) -> None:
         """End every session with an error, because the sandbox has ended."""
@@ -76,6 +91,7 @@ class SessionTable:
 
     def _exited(self, session: Session) -> None:
         self._finished[session.command_id] = session
+        self.history.ended(session)
         ttl = session.request.ttl
         if ttl is not None:
             loop = asyncio.get_running_loop()

@@ -14,12 +14,17 @@ kind   name    body
 One connection carries one request. Its first frame is CONTROL with ``op``:
 
 ``start``     ``command_id, candidates: [[argv], ...], env, cwd, pty, rows, cols, timeout, idle_timeout,
-              kill_on_disconnect, ttl, label, gaps, modes, meta`` → ``started``, then streams from the beginning.
-              The first candidate whose program exists is run. A ``command_id`` that exists is attached to,
+              kill_on_disconnect, ttl, label, gaps, modes, source, meta`` → ``started``, then streams from the
+              beginning. The first candidate whose program exists is run. A ``command_id`` that exists is attached to,
               not run again. Seconds throughout; ``timeout`` 0 is none; ``idle_timeout`` and ``ttl`` -1 are never.
-``attach``    ``command_id, stdout_offset, stderr_offset, gaps, modes`` → streams from those offsets.
+``attach``    ``command_id, stdout_offset, stderr_offset, gaps, modes, source`` → streams from those offsets.
 ``commands``  → ``{"type": "commands", "commands": [...]}``: every session that the shim still holds. A long list
               comes in parts, all but the last with ``"more": true``.
+``history``   ``after, held`` → ``{"type": "history", "entries": [...]}``: each command whose ``start`` said
+              ``recorded`` and that began or ended after that number, by its last change, in order, in parts as of
+              ``commands``. The last part has ``running``, the ids of all that run, and with ``held`` true ``held``: of
+              each session that is held the id and how much it printed on each stream. It also says that what comes
+              before ``after`` has been written down: commands that had ended by then are not told of again.
 ``kill``      ``command_id`` → ``done``. ``signal`` ``command_id, signal`` → ``done``. For callers who stream nothing.
 ``ping``      → ``{"type": "pong"}``.
 ``watch``     → ``{"type": "watching"}``, and when the sandbox has ended ``{"type": "ended"}``; its shim's death, which
@@ -34,6 +39,10 @@ One connection carries one request. Its first frame is CONTROL with ``op``:
 ``list``      ``path`` → ``{"type": "entries", "entries": [stat...]}`` in parts, then ``end``.
 ``mkdir``     ``path, mode`` → ``done``; parents are made. ``remove`` ``path, recursive`` → ``done``.
 ``move``      ``path, to, overwrite`` → ``done``; where ``to`` exists ``FileExists``, unless ``overwrite`` is true.
+``processes`` → ``{"type": "processes", "processes": [{"pid", "ppid", "user", "state", "command", "cpu_seconds",
+              "memory_bytes", "started_at", "threads", "internal"}...]}`` in parts, then ``end`` with ``truncated``.
+``ports``     → ``{"type": "ports", "ports": [{"port", "address", "pid", "command"}...]}`` in parts, of TCP ports that
+              are listened on, then ``end`` with ``truncated``; ``pid`` and ``command`` are null where nobody can tell.
 ``dial``      ``port`` → ``{"type": "dialed"}`` when a program on the sandbox's loopback has been reached, then DATA…
               both ways. The caller's ``{"op": "end"}`` and the shim's ``{"type": "end"}`` say that the caller, or the
               program, sends no more; the other direction goes on. The connection closes when both have ended; closing
@@ -41,11 +50,19 @@ One connection carries one request. Its first frame is CONTROL with ``op``:
 
 While streams flow the caller may send DATA (standard input) and CONTROL ``{"op": "kill"}``,
 ``{"op": "signal", "signal": "SIGINT"}``, ``{"op": "resize", "rows", "cols"}``, ``{"op": "close_stdin"}`` and
-``{"op": "detach"}`` (this reader leaves on purpose; a connection that just ends may come back).
+``{"op": "detach"}`` (this reader leaves on purpose; a connection that just ends may come back). ``{"op": "skip",
+"keep"}`` passes unread output over but for its last ``keep`` bytes: ``gap`` where that loses any, then
+``{"type": "skipped"}``.
+
+A reader that gave a ``source``, a name of its own making of at most 64 characters, may number its input: ``{"op":
+"input", "offset", "data"}`` is text whose first byte is the source's byte ``offset``. What the session took before,
+over whatever connection, is not taken again; a hole is an error. ``{"type": "input", "taken"}`` says how many bytes of
+the source were taken: once before any output, and whenever there are more.
 
 The shim answers ``{"type": "started", "command_id", "pid"}``, ``{"type": "gap", "stream", "from", "to"}`` (only with
-``gaps``), ``{"type": "modes", "sequence", "rows", "cols"}`` (of a terminal, only with ``modes``, before any output),
-``{"type": "exit", "exit_code"}`` or ``{"type": "error", "error_type", "error"}``, and closes after the last two.
+``gaps``), ``{"type": "modes", "sequence", "rows", "cols", "end"}`` (of a terminal, only with ``modes``, before any
+output and after each gap; ``end`` is where the output ends at that moment), ``{"type": "exit", "exit_code"}`` or
+``{"type": "error", "error_type", "error"}``, and closes after the last two.
 
 A path that is not UTF-8 is written with Python's surrogate escapes, which JSON spells ``\\udc80`` to ``\\udcff``: valid
 JSON of ASCII characters, though strict decoders refuse the unpaired surrogates.

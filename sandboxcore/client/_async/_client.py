@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandboxcore.client._async._connection import AsyncConnection
 from sandboxcore.client._async._http import AsyncHttp
+from sandboxcore.client._async._journal import AsyncJournal
 from sandboxcore.client._async._lists import AsyncList
 from sandboxcore.client._async._reports import AsyncReports
 from sandboxcore.client._async._sandbox import AsyncSandbox
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from sandboxcore.protocol.lists import PoolSelection, SandboxSelection, TemplateSelection, VolumeSelection
 
 
-class AsyncSandboxClient(AsyncConnection, AsyncReports):
+class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
     """A connection to one server.
 
     ``api_endpoint`` is the whole base URL, by default made from ``SANDBOX_ENDPOINT``, ``LANGSMITH_ENDPOINT`` or

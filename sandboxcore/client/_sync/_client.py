@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sandboxcore.client._io import sleep
 from sandboxcore.client._sync._connection import Connection
 from sandboxcore.client._sync._http import Http
+from sandboxcore.client._sync._journal import Journal
 from sandboxcore.client._sync._lists import List
 from sandboxcore.client._sync._reports import Reports
 from sandboxcore.client._sync._sandbox import Sandbox
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sandboxcore.protocol.lists import PoolSelection, SandboxSelection, TemplateSelection, VolumeSelection
 
 
-class SandboxClient(Connection, Reports):
+class SandboxClient(Connection, Reports, Journal):
     """A connection to one server.
 
     ``api_endpoint`` is the whole base URL, by default made from ``SANDBOX_ENDPOINT``, ``LANGSMITH_ENDPOINT`` or

@@ -27,9 +27,13 @@ from sandboxcore.protocol.stream import CommandStream
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
+    from typing import Unpack
 
     from sandboxcore.client._sync._client import SandboxClient
     from sandboxcore.client._sync._service import ServiceURL
+    from sandboxcore.journal import CommandRecord, Timeline
+    from sandboxcore.models import Page
+    from sandboxcore.protocol.lists import CommandSelection
 
 logger = logging.getLogger("sandboxcore.client")
 
@@ -89,6 +93,8 @@ class Sandbox(SandboxRecord):
         gaps: bool = ...,
         modes: bool = ...,
         collect: bool = ...,
+        source: str = ...,
+        window: int = ...,
     ) -> ExecutionResult: ...
 
     @overload
@@ -113,6 +119,8 @@ class Sandbox(SandboxRecord):
         gaps: bool = ...,
         modes: bool = ...,
         collect: bool = ...,
+        source: str = ...,
+        window: int = ...,
     ) -> CommandHandle: ...
 
     def run(
@@ -136,6 +144,8 @@ class Sandbox(SandboxRecord):
         gaps: bool = False,
         modes: bool = False,
         collect: bool = True,
+        source: str = "",
+        window: int = 0,
     ) -> ExecutionResult | CommandHandle:
         """Run a shell command; return its result, or with ``wait=False`` a handle as soon as it has started.
 
@@ -144,7 +154,9 @@ class Sandbox(SandboxRecord):
         ever. ``pty`` gives it a terminal of ``rows`` and ``cols``. ``command_id`` names it, else a UUID does: a name
         that exists is attached to, not run again. ``gaps`` yields a ``Gap`` where output was lost, ``modes`` a
         ``TerminalModes`` before a terminal's output. ``collect=False`` keeps nothing for ``result``, for a handle
-        that is read for hours. Callbacks get each piece of output as it arrives.
+        that is read for hours. ``source`` names whoever types, for input that is numbered (``handle.type``); with
+        ``window`` the server sends at most so many bytes ahead of what the handle has given out, and without it as
+        many as the connection takes. Callbacks get each piece of output as it arrives.
 
         Without a WebSocket, and if neither handle, callbacks nor ``pty`` need one, the command runs over plain HTTP.
 
@@ -170,7 +182,15 @@ class Sandbox(SandboxRecord):
             rows=rows,
             cols=cols,
         )
-        stream = CommandStream(request.command_id, request=request, gaps=gaps, modes=modes, collect=collect)
+        stream = CommandStream(
+            request.command_id,
+            request=request,
+            gaps=gaps,
+            modes=modes,
+            collect=collect,
+            source=source,
+            window=window,
+        )
         try:
             handle = self._open(stream)
         except StreamingUnsupportedError:
@@ -196,6 +216,8 @@ class Sandbox(SandboxRecord):
         gaps: bool = False,
         modes: bool = False,
         collect: bool = True,
+        source: str = "",
+        window: int = 0,
     ) -> CommandHandle:
         """Attach to a command that runs or has ended lately, from these byte offsets of its output on.
 
@@ -209,6 +231,8 @@ class Sandbox(SandboxRecord):
             gaps=gaps,
             modes=modes,
             collect=collect,
+            source=source,
+            window=window,
         )
         return self._open(stream)
 
@@ -228,6 +252,17 @@ class Sandbox(SandboxRecord):
         """
         reply = self._client._http.fetch(calls.download(self._address(), self.name, path, timeout))
         return reply.content
+
+    def commands(self, **asked: Unpack[CommandSelection]) -> Page[CommandRecord]:
+        """The latest commands that were run in the sandbox, at most 100; ``iter_commands`` of the client has all.
+
+        See there for ``asked``, and for what it raises.
+        """
+        return self._client.list_commands(self.id or self.name, **asked)
+
+    def timeline(self, *, limit: int | None = None, before: str | None = None) -> Timeline:
+        """What happened to the sandbox, the newest first; see ``get_timeline`` of the client."""
+        return self._client.get_timeline(self.id or self.name, limit=limit, before=before)
 
     def service(self, port: int, *, expires_in_seconds: int = 600) -> ServiceURL:
         """Addresses of what a program in the sandbox serves on ``port``, for programs and for browsers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,17 @@ FALLBACK_SHELL = "/bin/sh"
 DEFAULT_TIMEOUT = 60
 DEFAULT_TTL = 600
 NEVER = -1
+MOST_COMMAND_BYTES = 4096
+"""What is kept of a command line, as UTF-8."""
+MOST_ENV_NAMES = 1200
+"""What is kept of variables' names, as JSON: with the longest name of an actor it fits into a shim's ``meta``."""
 
 
 class CommandRefusedError(SandboxError):
     """The request is not one that can be run; the message says why. It becomes a ``CommandError``."""
 
 
-def start_message(request: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+def start_message(request: Mapping[str, Any], caller: Caller, *, over_http: bool = False) -> dict[str, Any]:
     """The shim's ``start`` for an ``execute`` of the wire protocol. Raises ``CommandRefusedError``."""
     command = _text(request, "command", required=True)
     pty = bool(request.get("pty"))
@@ -40,14 +45,48 @@ def start_message(request: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         "idle_timeout": _seconds(request, NEVER, "idle_timeout_seconds"),
         "kill_on_disconnect": bool(request.get("kill_on_disconnect")),
         "ttl": _seconds(request, DEFAULT_TTL, "ttl_seconds"),
-        "label": command[:1000],
-        "meta": {"actor": caller.actor, "key": caller.key_id},
+        "label": (kept := _cut(command)),
+        "meta": _meta(
+            request, caller, origin="http" if over_http else "terminal" if pty else "stream", is_cut=kept != command
+        ),
+        "recorded": True,
         "gaps": bool(request.get("gaps")),
         "modes": bool(request.get("modes")),
+        "source": _text(request, "source"),
     }
     if pty:
         message |= {"rows": request.get("rows"), "cols": request.get("cols")}
     return message
+
+
+def _meta(request: Mapping[str, Any], caller: Caller, *, origin: str, is_cut: bool) -> dict[str, Any]:
+    """What the shim keeps with the command, for whoever lists commands; never the values of variables."""
+    meta: dict[str, Any] = {"actor": caller.actor, "key": caller.key_id, "origin": origin}
+    if is_cut:
+        meta["cut"] = True
+    if request.get("env"):
+        meta["env"] = _env_names(request["env"])
+    return meta
+
+
+def _env_names(env: object) -> list[str]:
+    """The first names of variables, as many as fit into what a shim keeps."""
+    names: list[str] = []
+    room = MOST_ENV_NAMES
+    for name in env if isinstance(env, dict) else ():
+        room -= len(json.dumps(name)) + 2
+        if room < 0:
+            break
+        names.append(name)
+    return names
+
+
+def _cut(command: str) -> str:
+    """The beginning of a command line, at most ``MOST_COMMAND_BYTES`` and never half a character."""
+    if len(command) <= MOST_COMMAND_BYTES // 4:
+        return command
+    whole = command.encode(errors="surrogatepass")
+    return command if len(whole) <= MOST_COMMAND_BYTES else whole[:MOST_COMMAND_BYTES].decode(errors="ignore")
 
 
 def attach_message(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,6 +98,7 @@ def attach_message(request: Mapping[str, Any]) -> dict[str, Any]:
         "stderr_offset": request.get("stderr_offset") or 0,
         "gaps": bool(request.get("gaps")),
         "modes": bool(request.get("modes")),
+        "source": _text(request, "source"),
     }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def execute(core: Core, target: Target, request: Mapping[str, Any]) -> dict[str, Any]:
     """``{stdout, stderr, exit_code}``. Raises ``ApiError``: 400 ``CommandError`` or ``CommandTimeout``, 502."""
     try:
-        message = start_message(request, target.caller) | {"pty": False, "gaps": True, "modes": False}
+        message = start_message(request, target.caller, over_http=True) | {"pty": False, "gaps": True, "modes": False}
     except CommandRefusedError as error:
         raise _command_error(str(error)) from None
     with core.streams.admitted(target) as farewell:
@@ -54,6 +54,7 @@ async def _collect(core: Core, target: Target, shim: ShimConnection) -> dict[str
         kind, body = await shim.receive()
         core.activity.touch(target.sandbox_id)
         if kind is Kind.CONTROL:
+            core.commands.touch(target)
             answer = decode_control(body)
             if answer["type"] == "exit":
                 return {

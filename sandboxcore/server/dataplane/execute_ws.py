@@ -134,6 +134,7 @@ async def _downstream(core: Core, target: Target, websocket: WebSocket, shim: Sh
     while True:
         kind, body = await shim.receive()
         if kind is Kind.CONTROL:
+            core.commands.touch(target)
             await send({"type": "websocket.send", "text": body.decode()})
             if _is_last(body):
                 return

@@ -15,7 +15,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, query_expression, relationship
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -119,6 +119,8 @@ class Template(Base):
     mounts: Mapped[list[TemplateMount]] = relationship(
         order_by="TemplateMount.position", cascade="all, delete-orphan", passive_deletes=True, lazy="raise"
     )
+    sandbox_count: Mapped[int | None] = query_expression()
+    """How many sandboxes use it, only where a list is sorted by it."""
 
 
 class Volume(Base):
@@ -419,3 +421,68 @@ class WorkspaceReading(Base):
     sandboxes: Mapped[int] = mapped_column(Integer)
     """How many were measured, without the warm ones."""
     warm: Mapped[int] = mapped_column(Integer)
+
+
+class Command(Base):
+    """A command that was run in a sandbox, as its shim told of it; kept as long as what is known of the sandbox."""
+
+    __tablename__ = "commands"
+    __table_args__ = (
+        Index("ix_commands_sandbox_id_started_at", "sandbox_id", "started_at"),
+        Index(
+            "ix_commands_running",
+            "workspace_id",
+            "sandbox_id",
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+    sandbox_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    """As its client named it."""
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    """The shim's, of its last change: what is older is not written over what is newer."""
+    command: Mapped[str] = mapped_column(Text)
+    command_cut: Mapped[bool] = mapped_column(Boolean)
+    """Whether it was longer than what is kept."""
+    cwd: Mapped[str | None] = mapped_column(Text)
+    env_names: Mapped[str] = mapped_column(Text)
+    """A JSON array."""
+    pty: Mapped[bool] = mapped_column(Boolean)
+    origin: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(String(16))
+    exit_code: Mapped[int | None] = mapped_column(Integer)
+    error: Mapped[str | None] = mapped_column(Text)
+    """Why it could not be started."""
+    started_at: Mapped[float] = mapped_column(Double)
+    ended_at: Mapped[float | None] = mapped_column(Double)
+    stdout_bytes: Mapped[int] = mapped_column(BigInteger)
+    stderr_bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+IS_RUNNING = Command.status == literal_column("'running'")
+"""The condition of the index of running commands, to the letter."""
+
+
+class Access(Base):
+    """Somebody's use of a sandbox that is no command; the same again shortly after is counted, not written again."""
+
+    __tablename__ = "accesses"
+    __table_args__ = (Index("ix_accesses_sandbox_id_at", "sandbox_id", "at"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
+    sandbox_id: Mapped[str] = mapped_column(ID)
+    at: Mapped[float] = mapped_column(Double)
+    """When the first of them was."""
+    until: Mapped[float] = mapped_column(Double)
+    """When the last of them was."""
+    kind: Mapped[str] = mapped_column(String(32))
+    actor: Mapped[str] = mapped_column(String(200))
+    count: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    data: Mapped[str] = mapped_column(Text)
+    """A JSON object."""

@@ -15,7 +15,7 @@ from sandboxcore.server.quantity import parse_bytes, parse_millis
 from sandboxcore.server.services import leases, sandboxes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from sandboxcore.runtimes.base import RuntimeSandbox
     from sandboxcore.server.db.engine import Database
@@ -55,6 +55,8 @@ class Starter:
         self._destroy_wait = destroy_wait
         self._starts: dict[str, asyncio.Task[Outcome]] = {}
         self._ends: dict[str, asyncio.Task[None]] = {}
+        self.before_end: Callable[[str], Awaitable[object]] | None = None
+        """Waited for before each sandbox is ended, with its identifier; must not raise."""
         self.on_ended: tuple[Callable[[str], None], ...] = ()
         """Called with the identifier of each sandbox that is gone."""
 
@@ -154,6 +156,8 @@ class Starter:
             starting.cancel()
             await asyncio.wait({starting})
         used = await self._runtime.cpu_seconds(sandbox_id, within=MEASURE_SECONDS)
+        if self.before_end is not None:
+            await self.before_end(sandbox_id)
         try:
             await self._runtime.require().destroy(sandbox_id)
         except RuntimeUnavailableError as error:

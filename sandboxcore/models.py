@@ -77,11 +77,32 @@ class TerminalModes(OutputChunk):
     sequence: str
     rows: int
     cols: int
+    end: int
+    """Where the output ended when the server sent this: what comes before it is old."""
 
-    def __init__(self, offset: int, sequence: str, rows: int, cols: int) -> None:
+    def __init__(self, offset: int, sequence: str, rows: int, cols: int, end: int = 0) -> None:
         OutputChunk.__init__(self, "stdout", "", offset)
-        for name, value in (("sequence", sequence), ("rows", rows), ("cols", cols)):
+        for name, value in (("sequence", sequence), ("rows", rows), ("cols", cols), ("end", end)):
             object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class InputTaken(OutputChunk):
+    """The command's session has taken ``taken`` bytes of this reader's numbered input; it has empty ``data``."""
+
+    taken: int
+
+    def __init__(self, offset: int, taken: int) -> None:
+        OutputChunk.__init__(self, "stdout", "", offset)
+        object.__setattr__(self, "taken", taken)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Skipped(OutputChunk):
+    """The reader's ``skip`` has been done: what follows is the newest output. It has empty ``data``."""
+
+    def __init__(self, offset: int) -> None:
+        OutputChunk.__init__(self, "stdout", "", offset)
 
 
 class Page(list[T]):
@@ -260,6 +281,8 @@ class ServerCapabilities:
     volumes: bool | None = None
     volumes_shared: bool | None = None
     """Whether several sandboxes may have one volume mounted at once."""
+    numbered_input: bool | None = None
+    """Whether a command's numbered input is typed once, however often it is sent; see ``source`` of ``run``."""
     images: tuple[str, ...] = ()
     """Images that can be used at once; those of registries are not listed."""
     notes: tuple[str, ...] = ()
@@ -271,7 +294,7 @@ class ServerCapabilities:
         fields = Fields(data, "capabilities")
         flags = (
             *("isolated", "cpu_limit", "memory_limit", "pids_limit", "storage_limit"),
-            *("volumes", "volumes_shared"),
+            *("volumes", "volumes_shared", "numbered_input"),
         )
         return cls(
             runtime=fields.text("runtime"),

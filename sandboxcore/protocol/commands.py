@@ -34,9 +34,10 @@ class CommandRequest:
         """The body of ``POST /execute``."""
         return {"command": self.command, "timeout": self.timeout, "shell": self.shell, **self._place()}
 
-    def message(self, *, gaps: bool = False, modes: bool = False) -> str:
+    def message(self, *, gaps: bool = False, modes: bool = False, source: str = "", window: int = 0) -> str:
         """The ``execute`` message."""
         terminal = {"pty": self.pty, "rows": self.rows, "cols": self.cols, "gaps": gaps, "modes": modes}
+        terminal |= {"source": source, "window": window}
         return _text(
             "execute",
             command=self.command,
@@ -56,10 +57,18 @@ class CommandRequest:
 
 
 def reconnect(
-    command_id: str, stdout_offset: int, stderr_offset: int, *, gaps: bool = False, modes: bool = False
+    command_id: str,
+    stdout_offset: int,
+    stderr_offset: int,
+    *,
+    gaps: bool = False,
+    modes: bool = False,
+    source: str = "",
+    window: int = 0,
 ) -> str:
     """Ask for a command's output from these offsets on."""
-    extra = {name: True for name, wanted in (("gaps", gaps), ("modes", modes)) if wanted}
+    wanted = {"gaps": gaps, "modes": modes, "source": source, "window": window}
+    extra = {name: value for name, value in wanted.items() if value}
     return _text("reconnect", command_id=command_id, stdout_offset=stdout_offset, stderr_offset=stderr_offset, **extra)
 
 
@@ -67,6 +76,28 @@ def input_pieces(data: str) -> Iterator[str]:
     """Write ``data`` to the command's standard input: messages to be sent in this order."""
     for start in range(0, len(data), INPUT_PIECE):
         yield _text("input", data=data[start : start + INPUT_PIECE])
+
+
+def numbered_pieces(data: str, offset: int) -> Iterator[tuple[int, str]]:
+    """The same as ``input_pieces`` for input whose first byte is the sender's byte ``offset``.
+
+    Each message comes with the number of the byte after it.
+    """
+    for start in range(0, len(data), INPUT_PIECE):
+        piece = data[start : start + INPUT_PIECE]
+        end = offset + len(piece.encode(errors="replace"))
+        yield end, _text("input", data=piece, offset=offset)
+        offset = end
+
+
+def ack(size: int) -> str:
+    """So many bytes of output were used; only where the first message had a ``window``."""
+    return _text("ack", bytes=size)
+
+
+def skip(keep: int) -> str:
+    """Pass over what was not sent yet, but for its last ``keep`` bytes."""
+    return _text("skip", keep=keep)
 
 
 def kill() -> str:

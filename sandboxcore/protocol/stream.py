@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 from sandboxcore.errors import InvalidResponseError
 from sandboxcore.fields import Fields
-from sandboxcore.models import ExecutionResult, Gap, OutputChunk, TerminalModes
+from sandboxcore.models import ExecutionResult, Gap, InputTaken, OutputChunk, Skipped, TerminalModes
 from sandboxcore.protocol import commands
 from sandboxcore.protocol.failures import stream_failure
 
@@ -33,8 +34,9 @@ class CommandStream:
     """The output of one command as it arrives over any number of connections.
 
     Begin with ``request`` to run a command, without it to read one that runs. ``gaps`` yields a ``Gap`` where output
-    was lost, ``modes`` a ``TerminalModes`` before a terminal's output; ``collect`` keeps all output for ``result``,
-    which without it has empty ``stdout`` and ``stderr``.
+    was lost, ``modes`` a ``TerminalModes`` before a terminal's output and after each gap in it; ``collect`` keeps all
+    output for ``result``, which without it has empty ``stdout`` and ``stderr``. ``source`` numbers the input, and yields
+    ``InputTaken``. With ``window`` the server sends at most so many bytes ahead of what was acknowledged.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class CommandStream:
         gaps: bool = False,
         modes: bool = False,
         collect: bool = True,
+        source: str = "",
+        window: int = 0,
     ) -> None:
         self.command_id = command_id
         self.pid: int | None = None
@@ -58,7 +62,12 @@ class CommandStream:
         self._request = request
         self._gaps = gaps
         self._modes = modes
+        self._modes_due = modes
         self._collect = collect
+        self._source = source
+        self._window = window
+        self._used = 0
+        self._typed: deque[tuple[int, str]] = deque()
         self._offsets: dict[StreamName, int] = {"stdout": stdout_offset, "stderr": stderr_offset}
         self._parts: dict[StreamName, list[str]] = {"stdout": [], "stderr": []}
 
@@ -79,11 +88,33 @@ class CommandStream:
 
     def opening(self) -> str:
         """The first message on a new connection."""
+        self._used = 0
+        wanted: dict[str, Any] = {
+            "gaps": self._gaps,
+            "modes": self._modes,
+            "source": self._source,
+            "window": self._window,
+        }
         if self._request is not None and not self.started:
-            return self._request.message(gaps=self._gaps, modes=self._modes)
-        return commands.reconnect(
-            self.command_id, self.stdout_offset, self.stderr_offset, gaps=self._gaps, modes=self._modes
-        )
+            return self._request.message(**wanted)
+        return commands.reconnect(self.command_id, self.stdout_offset, self.stderr_offset, **wanted)
+
+    def type(self, data: str, offset: int) -> list[str]:
+        """The messages for input whose first byte is number ``offset`` of the source; they are kept until taken."""
+        pieces = list(commands.numbered_pieces(data, offset))
+        self._typed.extend(pieces)
+        return [message for _, message in pieces]
+
+    def typed(self) -> list[str]:
+        """Numbered input that is not known to be taken, for a new connection."""
+        return [message for _, message in self._typed]
+
+    def ack(self) -> str | None:
+        """The message that acknowledges the output given out so far, when there is enough of it to be worth one."""
+        if not self._window or self._used < self._window // 4:
+            return None
+        used, self._used = self._used, 0
+        return commands.ack(used)
 
     def receive(self, text: str | bytes) -> list[OutputChunk]:
         """Take one message and return what it adds to the output, which may be nothing.
@@ -107,6 +138,10 @@ class CommandStream:
             return self._gap(Fields(message, "gap"))
         if kind == "modes":
             return self._terminal(Fields(message, "modes"))
+        if kind == "input":
+            return self._taken(Fields(message, "input"))
+        if kind == "skipped":
+            return [Skipped(self.stdout_offset)]
         if kind == "started":
             self._begin(Fields(message, "started"))
         elif kind == "exit":
@@ -127,6 +162,7 @@ class CommandStream:
         if not data:
             return []
         size, data = _measure(data)
+        self._used += size
         here = self._offsets[stream]
         offset = fields.integer("offset", here)
         if offset < 0:
@@ -152,12 +188,18 @@ class CommandStream:
         return self._jump(stream, fields.required_integer("to"))
 
     def _terminal(self, fields: Fields) -> list[OutputChunk]:
-        """The modes, once: whoever has drawn all output since knows them."""
-        if not self._modes:
+        """The modes, once and after each gap: whoever has drawn all output since knows them."""
+        if not self._modes_due:
             return []
-        self._modes = False
-        sequence = fields.text("sequence")
-        return [TerminalModes(self.stdout_offset, sequence, fields.integer("rows"), fields.integer("cols"))]
+        self._modes_due = False
+        size = fields.integer("rows"), fields.integer("cols")
+        return [TerminalModes(self.stdout_offset, fields.text("sequence"), *size, fields.integer("end"))]
+
+    def _taken(self, fields: Fields) -> list[OutputChunk]:
+        taken = fields.required_integer("taken")
+        while self._typed and self._typed[0][0] <= taken:
+            self._typed.popleft()
+        return [InputTaken(self.stdout_offset, taken)] if self._source else []
 
     def _jump(self, stream: StreamName, offset: int) -> list[OutputChunk]:
         """Go on at ``offset``; what lies between is lost."""
@@ -165,6 +207,7 @@ class CommandStream:
         if offset <= here:
             return []
         self._offsets[stream] = offset
+        self._modes_due = self._modes_due or (self._modes and stream == "stdout")
         return [Gap(stream, here, offset)] if self._gaps else []
 
     def _end(self, fields: Fields) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from sandboxcore.shim.requests import RefusedError, signal_number, terminal_size
+from sandboxcore.shim.requests import RefusedError, kept_bytes, numbered_input, signal_number, terminal_size
 from sandboxcore.shim.wire import FrameError, Kind, decode_control
 
 if TYPE_CHECKING:
@@ -66,11 +66,16 @@ class Exchange:
         try:
             while (frame := await self._link.receive()) is not None:
                 kind, body = frame
-                if kind is not Kind.DATA:
-                    if self._obey(_order(kind, body)):
+                if kind is Kind.DATA:
+                    self._session.input.write(body)
+                else:
+                    order = _order(kind, body)
+                    if order.get("op") == "detach":
                         return True
-                    continue
-                self._session.input.write(body)
+                    if order.get("op") != "input":
+                        self._obey(order, reader)
+                        continue
+                    self._type(order, reader)
                 if not await self._input_has_room():
                     return False
         except (FrameError, RefusedError) as error:
@@ -91,8 +96,16 @@ class Exchange:
             return True
         return False
 
-    def _obey(self, message: dict[str, Any]) -> bool:
-        """Do one order; whether it was to leave. Raises ``RefusedError``."""
+    def _type(self, message: dict[str, Any], reader: Reader) -> None:
+        """Take numbered input once, and say so. Raises ``RefusedError``."""
+        if not reader.source:
+            raise RefusedError("input is numbered only for a reader that has named its source")
+        offset, data = numbered_input(message)
+        self._session.input.write(self._session.typed.accept(reader.source, offset, data))
+        reader.acknowledge(self._session.typed.taken(reader.source))
+
+    def _obey(self, message: dict[str, Any], reader: Reader) -> None:
+        """Do one order. Raises ``RefusedError``."""
         order = message.get("op")
         if order == "kill":
             self._session.end("kill")
@@ -102,11 +115,10 @@ class Exchange:
             self._session.resize(terminal_size(message))
         elif order == "close_stdin":
             self._session.input.finish()
-        elif order == "detach":
-            return True
+        elif order == "skip":
+            reader.skip(kept_bytes(message))
         else:
             raise RefusedError(f"unknown operation {str(order)[:32]!r}")
-        return False
 
 
 def _order(kind: Kind, body: bytes) -> dict[str, Any]:

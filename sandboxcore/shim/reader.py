@@ -28,9 +28,11 @@ class Reader:
         "_announced",
         "_clock",
         "_failure",
+        "_keep",
         "_position",
         "_reading",
         "_session",
+        "_taken",
         "_wants_started",
         "changed",
         "cursors",
@@ -48,6 +50,8 @@ class Reader:
         self._announced = False
         self._position = 0
         self._failure: dict[str, Any] | None = None
+        self._taken: int | None = None
+        self._keep: int | None = None
         self.origin = reading.offsets
         self.cursors = list(reading.offsets)
         self.moved_at = clock()
@@ -65,6 +69,21 @@ class Reader:
         self._failure = message
         self.changed.set()
 
+    @property
+    def source(self) -> str:
+        """Under which name the peer's input is numbered; empty where it is not."""
+        return self._reading.source
+
+    def acknowledge(self, taken: int) -> None:
+        """Tell the peer how many bytes of its numbered input were taken."""
+        self._taken = taken
+        self.changed.set()
+
+    def skip(self, keep: int) -> None:
+        """Go on with the last ``keep`` bytes of what is not read yet; the peer is told where that is."""
+        self._keep = keep
+        self.changed.set()
+
     def take(self, limit: int) -> list[Buffer]:
         """The next frames as buffers to send in order, about ``limit`` bytes; empty when there are none yet."""
         self.changed.clear()
@@ -76,6 +95,7 @@ class Reader:
         if not self._session.opened:
             return []
         frames = self._opening()
+        self._tell(frames)
         while limit > 0:
             size = self._take_text(frames, limit)
             if size == 0:
@@ -98,14 +118,45 @@ class Reader:
             frames.append(
                 encode_control({"type": "started", "command_id": session.command_id, "pid": session.process.pid})
             )
+        if self.source and self._taken is None:
+            self._taken = session.typed.taken(self.source)
         for stream, output in enumerate(session.outputs):
             self.cursors[stream] = min(self.cursors[stream], output.ring.end)
-        if self._reading.modes and session.size is not None:
-            offset = session.outputs[0].ring.align(self.cursors[0])
-            size = session.size
-            sequence = session.modes_at(offset).sequence()
-            frames.append(encode_control({"type": "modes", "sequence": sequence, "rows": size.rows, "cols": size.cols}))
+        self._tell_modes(frames, session.outputs[0].ring.align(self.cursors[0]))
         return frames
+
+    def _tell(self, frames: list[Buffer]) -> None:
+        """Add what was left by ``acknowledge`` and ``skip``."""
+        if self._taken is not None:
+            frames.append(encode_control({"type": "input", "taken": self._taken}))
+            self._taken = None
+        if self._keep is not None:
+            for stream, output in enumerate(self._session.outputs):
+                self._jump(frames, stream, output.ring.align(max(self.cursors[stream], output.ring.end - self._keep)))
+            frames.append(encode_control({"type": "skipped"}))
+            self._keep = None
+
+    def _tell_modes(self, frames: list[Buffer], offset: int) -> None:
+        """Add the terminal's modes before the byte at ``offset``, where the peer wants them."""
+        session = self._session
+        if self._reading.modes and session.size is not None:
+            message = {
+                "type": "modes",
+                "sequence": session.modes_at(offset).sequence(),
+                "rows": session.size.rows,
+                "cols": session.size.cols,
+                "end": session.outputs[0].ring.end,
+            }
+            frames.append(encode_control(message))
+
+    def _jump(self, frames: list[Buffer], stream: int, offset: int) -> None:
+        """Go on at ``offset``, and tell of the gap that this makes, then of the modes behind it."""
+        cursor = self.cursors[stream]
+        self.cursors[stream] = offset
+        if cursor < offset and self._reading.gaps:
+            frames.append(encode_control({"type": "gap", "stream": STREAMS[stream], "from": cursor, "to": offset}))
+            if stream == 0:
+                self._tell_modes(frames, offset)
 
     def _take_text(self, frames: list[Buffer], limit: int) -> int:
         """Add one frame of text, after a gap where there is one; the size of the text, 0 at the live end."""
@@ -116,9 +167,8 @@ class Reader:
         ring = self._session.outputs[stream].ring
         cursor = self.cursors[stream]
         offset = ring.align(cursor)
-        if cursor < ring.start and self._reading.gaps:
-            gap = {"type": "gap", "stream": STREAMS[stream], "from": cursor, "to": offset}
-            frames.append(encode_control(gap))
+        if cursor < ring.start:
+            self._jump(frames, stream, offset)
         self.cursors[stream] = offset
         self.moved_at = self._clock()
         self.stalled = False

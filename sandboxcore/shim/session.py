@@ -23,6 +23,7 @@ from sandboxcore.shim.journal import Journal
 from sandboxcore.shim.modes import Modes
 from sandboxcore.shim.output import Budget, Output
 from sandboxcore.shim.reader import Reader
+from sandboxcore.shim.typed import Typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,7 @@ class Session:
         self.finished_at: float | None = None
         self.journal = Journal()
         self.input = Input(limits.stdin_bytes)
+        self.typed = Typed()
         self.readers: set[Reader] = set()
         self._limits = limits
         self._on_exit = on_exit

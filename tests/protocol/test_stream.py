@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandboxcore.errors import CommandTimeoutError, InvalidResponseError, SandboxOperationError
-from sandboxcore.models import Gap, OutputChunk, TerminalModes
+from sandboxcore.models import Gap, InputTaken, OutputChunk, Skipped, TerminalModes
 from sandboxcore.protocol.commands import CommandRequest
 from sandboxcore.protocol.stream import CommandStream
 
@@ -131,7 +131,7 @@ def test_modes_come_once_to_who_asks() -> None:
     modes = TerminalModes(5, "\x1b[?1049h", 24, 80)
     assert stream.receive(said) == [modes]
     assert (modes.data, modes.offset, modes.sequence, modes.rows, modes.cols) == ("", 5, "\x1b[?1049h", 24, 80)
-    assert "modes" not in json.loads(stream.opening())
+    assert json.loads(stream.opening())["modes"] is True  # a gap may follow
     assert stream.receive(said) == attached().receive(said) == []
     assert "modes" not in json.loads(attached().opening())
 
@@ -214,3 +214,44 @@ def test_deep_nesting_is_an_error_of_this_package() -> None:
 def test_commands_stay_out_of_the_repr() -> None:
     shown = repr(CommandRequest("export TOKEN=hidden", "c", env={"A": "hidden"}))
     assert "hidden" not in shown
+
+
+def test_modes_come_again_after_a_gap_and_not_after_a_reconnect() -> None:
+    stream = attached(modes=True, gaps=True)
+    first = message("modes", sequence="a", rows=24, cols=80, end=7)
+    assert stream.receive(first) == [TerminalModes(0, "a", 24, 80, 7)]
+    assert stream.receive(first) == []
+    assert stream.receive(message("gap", stream="stdout", **{"from": 0, "to": 5})) == [Gap("stdout", 0, 5)]
+    assert stream.receive(message("modes", sequence="b", rows=1, cols=2)) == [TerminalModes(5, "b", 1, 2)]
+
+
+def test_numbered_input_is_kept_until_it_is_taken() -> None:
+    stream = attached(source="me")
+    assert json.loads(stream.opening())["source"] == "me"
+    first, second = stream.type("é" * 100_000, 10)
+    assert [json.loads(text)["offset"] for text in (first, second)] == [10, 10 + 2 * 65536]
+    assert stream.typed() == [first, second]
+    assert stream.receive(message("input", taken=10 + 2 * 65536 - 1)) == [InputTaken(0, 10 + 2 * 65536 - 1)]
+    assert stream.typed() == [first, second]
+    stream.receive(message("input", taken=10 + 2 * 65536))
+    assert stream.typed() == [second]
+
+
+def test_output_is_acknowledged_by_the_quarter_of_the_window() -> None:
+    stream = attached(window=400)
+    assert json.loads(stream.opening())["window"] == 400
+    stream.receive(output("é" * 49, 0))
+    assert stream.ack() is None
+    stream.receive(output("x" * 2, 98))
+    assert json.loads(stream.ack() or "") == {"type": "ack", "bytes": 100}
+    assert stream.ack() is None
+    stream.receive(output("x" * 100, 100))
+    stream.opening()
+    assert stream.ack() is None
+
+
+def test_nothing_is_acknowledged_without_a_window() -> None:
+    stream = attached()
+    stream.receive(output("x" * 100_000, 0))
+    assert stream.ack() is None
+    assert stream.receive(message("skipped")) == [Skipped(100_000)]

@@ -340,6 +340,40 @@ async def test_a_window_holds_output_back_until_it_is_acknowledged(live: Command
     assert (await command.receive())["type"] == "exit"
 
 
+async def test_numbered_input_is_typed_once_over_connections(live: Commands) -> None:
+    command = await live.run("cat", source="page-1")
+    command_id = await command.started()
+    assert await command.receive() == {"type": "input", "taken": 0}
+    await command.send(type="input", data="one\n", offset=0)
+    assert await command.receive() == {"type": "input", "taken": 4}
+    await command.until("one\n")
+    again = await live.attach(command_id, source="page-1")
+    assert await again.receive() == {"type": "input", "taken": 4}
+    await again.send(type="input", data="one\ntwo\n", offset=0)
+    while (message := await again.receive())["type"] != "input":
+        assert message["data"] in "one\n"
+    assert message["taken"] == 8
+    await again.send(type="close_stdin")
+    assert (await again.end())["exit_code"] == 0
+    assert again.text["stdout"] == "one\ntwo\n"
+
+
+async def test_a_client_that_lags_may_skip_to_the_newest_output(live: Commands) -> None:
+    command = await live.run("yes", pty=True, gaps=True, window=65536, timeout=0)
+    await command.started()
+    await command.until("y" * 1)
+    await command.send(type="skip", keep=100)
+    await command.send(type="ack", bytes=1 << 20)
+    kinds: list[str] = []
+    while "skipped" not in kinds:
+        message = json.loads(await command.socket.recv())
+        kinds.append(message["type"])
+        if message["type"] == "gap":
+            assert message["to"] > message["from"]
+    assert set(kinds) <= {"stdout", "gap", "skipped"}
+    await command.send(type="kill")
+
+
 async def test_a_client_that_vanishes_leaves_the_command_running(live: Commands) -> None:
     first = await live.run("echo up; read x; echo down", timeout=0)
     command_id = await first.started()

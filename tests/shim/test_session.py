@@ -298,7 +298,8 @@ async def test_modes_come_before_the_output(fake: FakeShim) -> None:
     await peer.until(b"screen")
     late = await Peer.ask(fake.path, "attach", command_id="c", modes=True, stdout_offset=10_000)
     message = await late.message("modes")
-    assert message == {"type": "modes", "sequence": "\x1b[?1049h\x1b[?2004h", "rows": 11, "cols": 22}
+    assert (message["sequence"], message["rows"], message["cols"]) == ("\x1b[?1049h\x1b[?2004h", 11, 22)
+    assert message["end"] == 22
     early = await Peer.ask(fake.path, "attach", command_id="c", modes=True, stdout_offset=8)
     assert (await early.message("modes"))["sequence"] == "\x1b[?1049h"
     assert (await commands(fake.path))[0]["modes"] == [1049, 2004]

@@ -100,6 +100,9 @@ class AsyncLink:
         """
         async with self._reading:
             while not self.stream.ended and not self.closed:
+                ack = self.stream.ack()
+                if ack is not None:
+                    await self._send(ack)
                 events = await self._take()
                 if events:
                     return events
@@ -255,6 +258,8 @@ class AsyncLink:
         self._asked = True
         try:
             await websocket.send(self.stream.opening())
+            for message in self.stream.typed():
+                await websocket.send(message)
             if self._killed:
                 await websocket.send(commands.kill())
         except ConnectionClosed as error:

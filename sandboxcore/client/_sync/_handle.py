@@ -106,6 +106,18 @@ class CommandHandle:
         """Write to the command's standard input, in order and whole, however long; no effect when it has ended."""
         self._link.write(commands.input_pieces(data))
 
+    def type(self, data: str, offset: int) -> None:
+        """Send numbered input: ``offset`` is the number of its first UTF-8 byte among all that the ``source`` sends.
+
+        Sent again, over this connection or another, it is taken once; ``InputTaken`` tells when. Only for a handle
+        whose ``source`` was given, on a server that has ``numbered_input``.
+        """
+        self._link.write(self._link.stream.type(data, offset))
+
+    def skip(self, keep: int) -> None:
+        """Pass over the output that waits at the server, but for its last ``keep`` bytes; ``Skipped`` tells when."""
+        self._link.send_now(commands.skip(keep))
+
     def close_stdin(self) -> None:
         """End the command's standard input, after all that was sent before."""
         self._link.write([commands.close_stdin()])

@@ -101,6 +101,9 @@ class Link:
         """
         with self._reading:
             while not self.stream.ended and not self.closed:
+                ack = self.stream.ack()
+                if ack is not None:
+                    self._send(ack)
                 events = self._take()
                 if events:
                     return events
@@ -256,6 +259,8 @@ class Link:
         self._asked = True
         try:
             websocket.send(self.stream.opening())
+            for message in self.stream.typed():
+                websocket.send(message)
             if self._killed:
                 websocket.send(commands.kill())
         except ConnectionClosed as error:

@@ -186,6 +186,13 @@ class PoolStatsOut(Body):
     cold_ms_p50: float | None
     misses_by_reason: dict[str, int]
     window_seconds: int
+    suggested_replicas: Annotated[
+        int | None, Field(description="The fewest with which each of these creates would have found a warm sandbox.")
+    ]
+    suggested_because: str
+    warm_seconds: Annotated[float, Field(description="For how long sandboxes waited in the window, all together.")]
+    warm_cpu_seconds: Annotated[float, Field(description="The cores that they reserved, times seconds.")]
+    warm_memory_byte_seconds: float
 
 
 class PoolWithStatsOut(PoolOut):

@@ -29,4 +29,4 @@ async def capabilities(request: Request, caller: Reader) -> Response:
             {"available": False, "problem": str(problem), "remedy": problem.remedy, "runtime": core.settings.runtime}
         )
     known = asdict(core.runtime.require().capabilities())
-    return answer({"available": True, "problem": None, "remedy": None, **known})
+    return answer({"available": True, "problem": None, "remedy": None, "numbered_input": True, **known})

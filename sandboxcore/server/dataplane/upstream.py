@@ -123,6 +123,8 @@ class Upstream:
             self._put({"op": "resize", "rows": message.get("rows"), "cols": message.get("cols")})
         elif kind == "close_stdin":
             self._put({"op": "close_stdin"})
+        elif kind == "skip":
+            self._put({"op": "skip", "keep": message.get("keep")})
         elif kind == "ack":
             self._acknowledge(message)
         else:
@@ -133,7 +135,10 @@ class Upstream:
         if not isinstance(data, str):
             raise ClientMessageError("'data' of an input must be a string")
         self._core.activity.touch(self._target.sandbox_id)
-        self._put(data.encode())
+        if "offset" in message:
+            self._put({"op": "input", "offset": message["offset"], "data": data})
+        else:
+            self._put(data.encode(errors="replace"))
 
     def _acknowledge(self, message: dict[str, Any]) -> None:
         size = message.get("bytes")
@@ -150,7 +155,7 @@ class Upstream:
 
     def _put(self, item: dict[str, Any] | bytes) -> None:
         self._pending.append(item)
-        self._pending_bytes += len(item) if isinstance(item, bytes) else 0
+        self._pending_bytes += _typed(item)
         self._changed.set()
         self._drained.clear()
         if self._pending_bytes > MOST_PENDING or len(self._pending) > 10_000:
@@ -162,14 +167,19 @@ class Upstream:
                 item = self._pending[0]
                 if isinstance(item, bytes):
                     await self._shim.send_data(item)
-                    self._pending_bytes -= len(item)
                 else:
                     await self._shim.send(item)
+                self._pending_bytes -= _typed(item)
                 self._pending.popleft()
                 self._room.set()
             self._drained.set()
             self._changed.clear()
             await self._changed.wait()
+
+
+def _typed(item: dict[str, Any] | bytes) -> int:
+    """How much input this is, about in bytes."""
+    return len(item) if isinstance(item, bytes) else len(item.get("data", ""))
 
 
 def parse_message(event: MutableMapping[str, Any]) -> dict[str, Any]:

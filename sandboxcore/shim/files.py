@@ -1,4 +1,4 @@
-"""File requests, served inside the sandbox by a helper process as the sandbox's user.
+"""Requests for files and for what runs, served inside the sandbox by a helper process as the sandbox's user.
 
 The kernel resolves every path and link there, so nothing here has to be checked against an outside. Relative paths
 are below ``HOME``. Names that are not UTF-8 travel as Python's surrogate escapes (``\\udc80``-``\\udcff`` in the JSON
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandboxcore.shim.filechange import make_folder, move, remove, write
 from sandboxcore.shim.fileread import describe_path, list_folder, read
+from sandboxcore.shim.looking import list_ports, list_processes
 from sandboxcore.shim.wire import FrameError, encode_control
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ OPERATIONS: dict[str, Callable[[Mapping[str, Any], socket.socket], None]] = {
     "mkdir": make_folder,
     "move": move,
     "remove": remove,
+    "processes": list_processes,
+    "ports": list_ports,
 }
-_READING = {"read", "stat", "list"}
+_READING = {"read", "stat", "list", "processes", "ports"}
 
 _ERROR_TYPES = {
     errno.ENOENT: "FileNotFound",
@@ -45,7 +48,7 @@ _ERROR_TYPES = {
 
 
 def serve_request(request: Mapping[str, Any], connection: socket.socket) -> None:
-    """Do one file request, speaking the rest of its exchange on a blocking ``connection``; the caller closes that.
+    """Do one such request, speaking the rest of its exchange on a blocking ``connection``; the caller closes that.
 
     Every failure is told to the peer, except that the peer is gone.
     """

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query, Request, Response, WebSocket
 
 from sandboxcore.server.api.common import Runner, answer, errors, get_core, identify
+from sandboxcore.server.api.metrics_schemas import PortsOut, ProcessesOut
 from sandboxcore.server.api.schemas import ExecuteIn, ExecuteOut, UploadOut
 from sandboxcore.server.dataplane.execute import execute
 from sandboxcore.server.dataplane.execute_ws import execute_ws
 from sandboxcore.server.dataplane.files import Download, upload
+from sandboxcore.server.dataplane.looking import PORTS, PROCESSES, look
 from sandboxcore.server.dataplane.target import find_target
 from sandboxcore.server.dataplane.tunnel import tunnel
 from sandboxcore.server.errors import ApiError
@@ -82,6 +84,25 @@ async def download_file(request: Request, caller: Runner, sandbox_id: str, path:
     """Read a file."""
     core = get_core(request)
     return Download(core, await find_target(core, caller, sandbox_id), path)
+
+
+@router.get("/processes", response_model=ProcessesOut, responses=errors(400, 404, 429, 502))
+async def list_processes(request: Request, caller: Runner, sandbox_id: str) -> Response:
+    """What runs inside a sandbox, at most 2,000 processes; asking does not count as using the sandbox.
+
+    Names and command lines are the programs' own words, which may be anything.
+    """
+    core = get_core(request)
+    target = await find_target(core, caller, sandbox_id, is_use=False)
+    return answer(await look(core, target, PROCESSES))
+
+
+@router.get("/ports", response_model=PortsOut, responses=errors(400, 404, 429, 502))
+async def list_ports(request: Request, caller: Runner, sandbox_id: str) -> Response:
+    """The TCP ports on which programs inside a sandbox listen; asking does not count as using the sandbox."""
+    core = get_core(request)
+    target = await find_target(core, caller, sandbox_id, is_use=False)
+    return answer(await look(core, target, PORTS))
 
 
 @router.websocket("/execute/ws")

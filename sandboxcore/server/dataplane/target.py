@@ -32,8 +32,8 @@ class Target:
     caller: Caller
 
 
-async def find_target(core: Core, caller: Caller, sandbox_id: str) -> Target:
-    """The sandbox, whose use this counts as. Raises ``NotFoundError`` or ``NotReadyError``."""
+async def find_target(core: Core, caller: Caller, sandbox_id: str, *, is_use: bool = True) -> Target:
+    """The sandbox, whose use this counts as unless told otherwise. Raises ``NotFoundError`` or ``NotReadyError``."""
     caller.require("run")
     row = await core.database.fetch_one(_QUERY, {"id": sandbox_id, "workspace_id": caller.workspace_id})
     if row is None:
@@ -42,5 +42,6 @@ async def find_target(core: Core, caller: Caller, sandbox_id: str) -> Target:
     if state != "ready" or shim_socket is None:
         why = f": {message}" if message else ""
         raise NotReadyError(f"sandbox '{name}' is not ready; its status is {state}{why}")
-    core.activity.touch(sandbox_id)
+    if is_use:
+        core.activity.touch(sandbox_id)
     return Target(sandbox_id, name, shim_socket, caller)

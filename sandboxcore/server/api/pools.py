@@ -78,7 +78,7 @@ async def get_pool(request: Request, caller: Reader, name: str) -> Response:
     """A pool by name or identifier, with what its newest claims add up to."""
     database = get_core(request).database
     pool = await pools.get_pool(database, caller=caller, name=name)
-    return answer({**pool_view(pool), "stats": await claims.stats(database, pool.id)})
+    return answer({**pool_view(pool), "stats": await claims.stats(database, pool)})
 
 
 @router.get("/{name}/claims", response_model=ClaimsOut, responses=errors(404, 422))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from sandboxcore.server.api.common import Manager, Reader, answer, errors, get_core, no_content
-from sandboxcore.server.api.listing import asked_page, described
-from sandboxcore.server.api.schemas import RenameIn, TemplateIn, TemplateOut, TemplatesOut
-from sandboxcore.server.services import templates
+from sandboxcore.server.api.listing import INCLUDE_USAGE, asked_page, described, wants_usage
+from sandboxcore.server.api.schemas import RenameIn, TemplateIn, TemplateOut
+from sandboxcore.server.api.use_schemas import TemplatesWithUseOut, TemplateWithUsersOut
+from sandboxcore.server.services import templates, uses
 from sandboxcore.server.services.limits import check_resources
 from sandboxcore.server.services.listing import page
 from sandboxcore.server.services.lists import TEMPLATES
@@ -38,23 +39,35 @@ async def create_template(request: Request, actor: Manager, body: TemplateIn) ->
     return answer(template_view(template), 201)
 
 
-@router.get("", response_model=TemplatesOut, responses=errors(422), openapi_extra=described(TEMPLATES))
+@router.get("", response_model=TemplatesWithUseOut, responses=errors(422), openapi_extra=described(TEMPLATES))
 async def list_templates(request: Request, caller: Reader) -> Response:
     """Every template of the workspace, oldest first; with any parameter a page of them."""
     database = get_core(request).database
     asked = asked_page(request, TEMPLATES)
     if asked is None:
-        found, place = await templates.list_templates(database, caller=caller), {}
-    else:
-        part = await page(database, TEMPLATES, asked, owner=caller.workspace_id)
-        found, place = part.rows, part.place()
-    return answer({"templates": [template_view(template) for template in found], **place})
+        found = await templates.list_templates(database, caller=caller)
+        return answer({"templates": [template_view(template) for template in found]})
+    with_usage = wants_usage(request)
+    part = await page(database, TEMPLATES, asked, owner=caller.workspace_id)
+    views = [template_view(template) for template in part.rows]
+    if with_usage:
+        used = await uses.of_templates(database, [view["id"] for view in views])
+        for view in views:
+            view["used_by"] = used[view["id"]].view()
+    return answer({"templates": views, **part.place()})
 
 
-@router.get("/{name}", response_model=TemplateOut, responses=errors(404))
+@router.get("/{name}", response_model=TemplateWithUsersOut, responses=errors(404, 422), openapi_extra=INCLUDE_USAGE)
 async def get_template(request: Request, caller: Reader, name: str) -> Response:
-    """A template by name or identifier."""
-    return answer(template_view(await templates.get_template(get_core(request).database, caller=caller, name=name)))
+    """A template by name or identifier; with `include=usage` also who uses it."""
+    with_usage = wants_usage(request)
+    database = get_core(request).database
+    template = await templates.get_template(database, caller=caller, name=name)
+    view = template_view(template)
+    if with_usage:
+        used = await uses.of_templates(database, [template.id])
+        view["used_by"] = used[template.id].view() | await uses.names_of_template(database, template.id)
+    return answer(view)
 
 
 @router.patch("/{name}", response_model=TemplateOut, responses=errors(404, 409, 422))

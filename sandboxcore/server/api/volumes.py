@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 
 from sandboxcore.server.api.common import Manager, Reader, answer, errors, get_core, no_content
-from sandboxcore.server.api.listing import asked_page, described
-from sandboxcore.server.api.schemas import VolumeIn, VolumeOut, VolumePatch, VolumesOut
+from sandboxcore.server.api.listing import INCLUDE_USAGE, asked_page, described, wants_usage
+from sandboxcore.server.api.schemas import VolumeIn, VolumeOut, VolumePatch
+from sandboxcore.server.api.use_schemas import VolumesWithUseOut, VolumeWithUsersOut
 from sandboxcore.server.errors import ApiError
-from sandboxcore.server.services import volumes
+from sandboxcore.server.services import uses, volumes
 from sandboxcore.server.services.limits import check_size
 from sandboxcore.server.services.listing import page
 from sandboxcore.server.services.lists import VOLUMES
 from sandboxcore.server.services.views import volume_view
 
+if TYPE_CHECKING:
+    from sandboxcore.server.core import Core
+
 router = APIRouter(prefix="/volumes", tags=["volumes"])
+MEASURE_SECONDS = 2.0
+"""After so long a volume is shown without how full it is."""
 
 
 @router.post("", status_code=201, response_model=VolumeOut, responses=errors(409, 422, 429, 503, 504))
@@ -48,23 +55,44 @@ async def create_volume(request: Request, actor: Manager, body: VolumeIn) -> Res
     return answer(volume_view(await volumes.get_volume(core.database, caller=actor, name=volume.id)), 201)
 
 
-@router.get("", response_model=VolumesOut, responses=errors(422), openapi_extra=described(VOLUMES))
+@router.get("", response_model=VolumesWithUseOut, responses=errors(422), openapi_extra=described(VOLUMES))
 async def list_volumes(request: Request, caller: Reader) -> Response:
     """Every volume of the workspace, oldest first; with any parameter a page of them."""
-    database = get_core(request).database
+    core = get_core(request)
     asked = asked_page(request, VOLUMES)
     if asked is None:
-        found, place = await volumes.list_volumes(database, caller=caller), {}
-    else:
-        part = await page(database, VOLUMES, asked, owner=caller.workspace_id)
-        found, place = part.rows, part.place()
-    return answer({"volumes": [volume_view(volume) for volume in found], **place})
+        found = await volumes.list_volumes(core.database, caller=caller)
+        return answer({"volumes": [volume_view(volume) for volume in found]})
+    with_usage = wants_usage(request)
+    part = await page(core.database, VOLUMES, asked, owner=caller.workspace_id)
+    views = [volume_view(volume) for volume in part.rows]
+    if with_usage:
+        await _add_usage(core, views)
+    return answer({"volumes": views, **part.place()})
 
 
-@router.get("/{name}", response_model=VolumeOut, responses=errors(404))
+@router.get("/{name}", response_model=VolumeWithUsersOut, responses=errors(404, 422), openapi_extra=INCLUDE_USAGE)
 async def get_volume(request: Request, caller: Reader, name: str) -> Response:
-    """A volume by name or identifier."""
-    return answer(volume_view(await volumes.get_volume(get_core(request).database, caller=caller, name=name)))
+    """A volume by name or identifier; with `include=usage` also how full it is and who uses it."""
+    with_usage = wants_usage(request)
+    core = get_core(request)
+    view = volume_view(await volumes.get_volume(core.database, caller=caller, name=name))
+    if with_usage:
+        await _add_usage(core, [view])
+        view["used_by"]["sandbox_names"] = await uses.sandboxes_of_volume(core.database, view["id"])
+    return answer(view)
+
+
+async def _add_usage(core: Core, views: list[dict[str, Any]]) -> None:
+    """How full volumes are, where the runtime can tell in time, and who uses them, into their views."""
+    used = await uses.of_volumes(core.database, [view["id"] for view in views])
+    ready = [view["id"] for view in views if view["status"] == "ready"]
+    full = await core.runtime.volume_usage(ready, within=MEASURE_SECONDS)
+    for view in views:
+        measured = full.get(view["id"])
+        view["used_bytes"] = measured.used_bytes if measured else None
+        view["usable_bytes"] = measured.usable_bytes if measured else None
+        view["used_by"] = used[view["id"]].view()
 
 
 @router.patch("/{name}", response_model=VolumeOut, responses=errors(400, 404, 409, 422, 429, 503))

@@ -7,20 +7,30 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from sandboxcore.server.clock import iso, now
-from sandboxcore.server.db.models import Base, Pool, PoolClaim
+from sandboxcore.server.db.models import Base, Pool, PoolClaim, Sandbox
 from sandboxcore.server.names import new_id
+from sandboxcore.server.services.idling import idle_cost
+from sandboxcore.server.services.sizing import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from sqlalchemy import Row
+
     from sandboxcore.server.db.engine import Database
+    from sandboxcore.server.services.sizing import Suggestion
 
 WINDOW_SECONDS = 3600
+USUAL = 0.9
+"""The share of starts that take no longer than what is taken for the time of one."""
 WINDOW_CLAIMS = 1000
 """Statistics are of the newest claims: at most so many, and not older than the window."""
+_WARM_STARTS = select((Sandbox.ready_at - Sandbox.created_at).label("seconds")).where(
+    Sandbox.pool_id == bindparam("pool_id"), Sandbox.warm, Sandbox.state == "ready"
+)
 _INSERT = insert(Base.metadata.tables["pool_claims"])
 
 
@@ -66,12 +76,13 @@ async def latest(database: Database, pool_id: str, *, limit: int) -> list[dict[s
     return [{"at": iso(row.at), "hit": row.hit, "ms": _milliseconds(row.seconds), "reason": row.reason} for row in rows]
 
 
-async def stats(database: Database, pool_id: str) -> dict[str, Any]:
-    """What the claims of the last ``WINDOW_SECONDS`` add up to, as the API shows it."""
-    rows = await _newest(database, pool_id, limit=WINDOW_CLAIMS, since=now() - WINDOW_SECONDS)
+async def stats(database: Database, pool: Row[Any]) -> dict[str, Any]:
+    """What the claims of the last ``WINDOW_SECONDS`` add up to, and what waiting has cost, as the API shows it."""
+    rows = await _newest(database, pool.id, limit=WINDOW_CLAIMS, since=now() - WINDOW_SECONDS)
     warm = sorted(row.seconds for row in rows if row.hit and row.seconds is not None)
     cold = [row.seconds for row in rows if not row.hit and row.seconds is not None]
     hits = sum(row.hit for row in rows)
+    suggested = await _suggestion(database, pool.id, rows, cold)
     return {
         "hits": hits,
         "misses": len(rows) - hits,
@@ -81,10 +92,21 @@ async def stats(database: Database, pool_id: str) -> dict[str, Any]:
         "cold_ms_p50": _milliseconds(median(cold) if cold else None),
         "misses_by_reason": dict(Counter(row.reason for row in rows if not row.hit)),
         "window_seconds": WINDOW_SECONDS,
+        "suggested_replicas": suggested.replicas,
+        "suggested_because": suggested.because,
+        **await idle_cost(database, pool, seconds=WINDOW_SECONDS),
     }
 
 
-async def _newest(database: Database, pool_id: str, *, limit: int, since: float = 0) -> Sequence[Any]:
+async def _suggestion(database: Database, pool_id: str, rows: Sequence[Row[Any]], cold: list[float]) -> Suggestion:
+    window = "the last hour" if len(rows) < WINDOW_CLAIMS else f"the newest {WINDOW_CLAIMS} creates"
+    arrivals = sorted(row.at for row in rows)
+    starts = sorted(row.seconds for row in await database.fetch_all(_WARM_STARTS, {"pool_id": pool_id})) or sorted(cold)
+    usual = starts[min(len(starts) - 1, int(USUAL * len(starts)))] if starts else None
+    return suggest(arrivals, usual, window=window)
+
+
+async def _newest(database: Database, pool_id: str, *, limit: int, since: float = 0) -> Sequence[Row[Any]]:
     query = select(PoolClaim.at, PoolClaim.hit, PoolClaim.seconds, PoolClaim.reason)
     of_pool = query.where(PoolClaim.pool_id == pool_id, PoolClaim.at >= since)
     return await database.fetch_all(of_pool.order_by(PoolClaim.at.desc()).limit(limit), {})

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from dashboard.charts.ranges import RANGES, range_of, window_of
 from dashboard.charts.readings import readings_answer
 from dashboard.resources.charts import OF_SANDBOX, keys_of
-from dashboard.resources.page import find_sandbox, sandbox_page
+from dashboard.resources.inside import inside_page
+from dashboard.resources.page import find_sandbox
 from dashboard.teams.access import require
 from dashboard.teams.api import client_for
 from dashboard.teams.problems import Problem, attempt
@@ -25,14 +26,8 @@ async def sandbox_metrics(request: HttpRequest, access: Access, name: str) -> Ht
     """Charts of processor, memory, disk, processes and network; ``?range=`` says for how long back."""
     found = await find_sandbox(access, name)
     context = {"charts": OF_SANDBOX, "ranges": RANGES, "range": range_of(request, DEFAULT)}
-    return await sandbox_page(
-        request,
-        access,
-        found,
-        "resources/sandbox_metrics.html",
-        tab="metrics",
-        context=context,
-        fragment="resources/_sandbox_metrics_state.html",
+    return await inside_page(
+        request, access, found, "metrics", context=context, fragment="resources/_sandbox_metrics_state.html"
     )
 
 

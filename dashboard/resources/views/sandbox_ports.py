@@ -10,7 +10,8 @@ from django.views.decorators.http import require_POST
 from dashboard.frame import answer
 from dashboard.resources.actions.inside import open_service
 from dashboard.resources.forms.ports import PreviewForm
-from dashboard.resources.page import find_sandbox, sandbox_page
+from dashboard.resources.inside import inside_page
+from dashboard.resources.page import find_sandbox
 from dashboard.resources.ports import rows_of
 from dashboard.resources.tunnels import by_command, in_python, local_port
 from dashboard.teams.access import require
@@ -30,15 +31,7 @@ async def sandbox_ports(request: HttpRequest, access: Access, name: str) -> Http
     if not isinstance(found, Problem) and found.status == "ready":
         listed = await attempt(found.ports())
         context |= {"problem": listed} if isinstance(listed, Problem) else {"rows": rows_of(listed)}
-    return await sandbox_page(
-        request,
-        access,
-        found,
-        "resources/sandbox_ports.html",
-        tab="ports",
-        context=context,
-        fragment="resources/_sandbox_ports.html",
-    )
+    return await inside_page(request, access, found, "ports", context=context, fragment="resources/_sandbox_ports.html")
 
 
 @require("sandbox.view")

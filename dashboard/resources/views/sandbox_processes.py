@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from dashboard.confirm import Question, ask
 from dashboard.resources.actions.inside import end_process
-from dashboard.resources.page import find_sandbox, sandbox_page
+from dashboard.resources.inside import inside_page
+from dashboard.resources.page import find_sandbox
 from dashboard.resources.processes import Sort, headings, row_of
 from dashboard.teams.access import require
 from dashboard.teams.problems import Problem, attempt
@@ -34,14 +35,8 @@ async def sandbox_processes(request: HttpRequest, access: Access, name: str) -> 
     context: dict[str, Any] = {"sort": sort, "headings": headings(sort)}
     if not isinstance(found, Problem) and found.status == "ready":
         context |= await _listed(found, sort)
-    return await sandbox_page(
-        request,
-        access,
-        found,
-        "resources/sandbox_processes.html",
-        tab="processes",
-        context=context,
-        fragment="resources/_sandbox_processes.html",
+    return await inside_page(
+        request, access, found, "processes", context=context, fragment="resources/_sandbox_processes.html"
     )
 
 

@@ -1,5 +1,5 @@
 // One address of readings, asked once for all charts that show it: whole for a new range, then by what came since.
-import { empty, joined } from "./points.js";
+import { empty, joined, settled } from "./points.js";
 
 const EVERY = 10000;
 
@@ -48,9 +48,10 @@ export class Feed {
     if (this.over || !this.listeners.size || document.hidden) return;
     const number = (this.asked += 1);
     try {
-      const answer = await this.fetch();
+      const after = settled(this.columns);
+      const answer = await this.fetch(after);
       if (number !== this.asked) return;
-      this.take(answer);
+      this.take(answer, after);
     } catch (error) {
       if (number !== this.asked) return;
       this.problem = error instanceof Signal ? error.message : "The console cannot be reached. Trying again.";
@@ -59,12 +60,10 @@ export class Feed {
     this.timer = setTimeout(() => this.ask(), EVERY);
   }
 
-  async fetch() {
+  async fetch(after) {
     const address = new URL(this.address, location.href);
     address.searchParams.set("range", this.range);
-    const held = this.columns.at;
-    // The newest point may have been half of a step: it is asked for again.
-    if (this.loaded && held.length) address.searchParams.set("after", String(held[held.length - 1]));
+    if (Number.isFinite(after)) address.searchParams.set("after", String(after));
     const answer = await fetch(address, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(20000) });
     if (!answer.headers.get("Content-Type")?.startsWith("application/json")) {
       this.over = answer.ok || answer.status === 403 || answer.status === 404;
@@ -76,12 +75,12 @@ export class Feed {
     throw new Signal(body.problem);
   }
 
-  take(answer) {
+  take(answer, after) {
     this.step = answer.step;
     this.span = answer.span;
     this.to = answer.to;
     this.limits = answer.limits;
-    this.columns = joined(this.columns, answer.columns, answer.to - answer.span);
+    this.columns = joined(this.columns, answer.columns, answer.to - answer.span, after);
     this.problem = "";
     this.loaded = true;
   }

@@ -32,6 +32,7 @@ export class ChartFigure {
     const { feed } = this;
     this.note.textContent = feed.problem || (feed.loaded ? "" : "Loading…");
     this.note.hidden = !this.note.textContent;
+    this.note.classList.toggle("chart-note-aside", feed.loaded);
     this.figure.setAttribute("aria-busy", String(!feed.loaded && !feed.problem));
     if (!feed.loaded) return;
     this.data = drawable(feed.columns, this.spec.series.map(({ key }) => key), feed.step);

@@ -72,7 +72,7 @@ export class Plot {
     return {
       width,
       height,
-      padding: [12, 12, 0, 0],
+      padding: [14, 22, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -85,12 +85,12 @@ export class Plot {
         y: { range: (_chart, _low, high) => [0, this.top(high ?? 0)] },
       },
       axes: [
-        { ...axis, space: 70, values: (_chart, moments, _axis, _space, step) => moments.map(step < 60 ? exactTime : time) },
+        { ...axis, size: 30, gap: 6, space: 70, values: (_chart, moments, _axis, _space, step) => moments.map(step < 60 ? exactTime : time) },
         { ...axis, size: 76, gap: 8, incrs: this.unit.steps, values: (_chart, values) => values.map((value) => this.unit.write(value)) },
       ],
       series: [{}, ...this.spec.series.map((series, index) => this.line(series, index))],
       hooks: {
-        draw: [() => this.paintLimit(), () => this.paintMarks()],
+        draw: [() => this.paintMarks(), () => this.paintLimit()],
         setCursor: [(chart) => this.onCursor(chart.cursor.idx ?? null)],
       },
     };
@@ -127,10 +127,27 @@ export class Plot {
     pen.lineTo(bbox.left + bbox.width, height);
     pen.stroke();
     pen.font = `${12 * ratio}px ${getComputedStyle(this.place).fontFamily}`;
-    pen.textAlign = "right";
     pen.textBaseline = "bottom";
-    pen.fillText(`limit ${this.unit.write(limit)}`, bbox.left + bbox.width - 4 * ratio, height - 3 * ratio);
+    pen.setLineDash([]);
+    pen.lineWidth = 4 * ratio;
+    pen.lineJoin = "round";
+    pen.strokeStyle = this.colour("--chart-surface");
+    const words = `limit ${this.unit.write(limit)}`;
+    const inset = 6 * ratio;
+    const crowded = this.crosses().some((x) => x < bbox.left + 2 * inset + pen.measureText(words).width);
+    pen.textAlign = crowded ? "right" : "left";
+    const x = crowded ? bbox.left + bbox.width - inset : bbox.left + inset;
+    pen.strokeText(words, x, height - inset / 2);
+    pen.fillText(words, x, height - inset / 2);
     pen.restore();
+  }
+
+  // Where crosses stand, in pixels of the canvas.
+  crosses() {
+    const { columns } = this.feed;
+    const keys = this.spec.marks.filter(({ shape }) => shape === "cross").map(({ key }) => key);
+    const moments = columns.at.filter((_at, index) => keys.some((key) => columns[key]?.[index] > 0));
+    return moments.map((at) => this.chart.valToPos(at, "x", true));
   }
 
   // A kill is a cross at the top above a line down; being held back is a bar along the bottom as long as its step.

@@ -4,19 +4,27 @@ export function empty() {
   return { at: [] };
 }
 
-// `held` with what `more` has from its first point on in its place, without what is older than `from`.
-export function joined(held, more, from) {
-  const first = more.at.length ? more.at[0] : Infinity;
-  const kept = [];
-  held.at.forEach((at, index) => {
-    if (at >= from && at < first) kept.push(index);
-  });
+// `held` until `after`, then `more`; nothing that is older than `from`.
+export function joined(held, more, from, after) {
+  const kept = places(held, (at) => at >= from && at <= after);
+  const added = places(more, (at) => at >= from && at > after);
   const columns = {};
   for (const name of new Set([...Object.keys(held), ...Object.keys(more)])) {
-    const before = kept.map((index) => held[name]?.[index] ?? null);
-    columns[name] = before.concat(more[name] ?? more.at.map(() => null));
+    columns[name] = [
+      ...kept.map((index) => held[name]?.[index] ?? null),
+      ...added.map((index) => more[name]?.[index] ?? null),
+    ];
   }
   return columns;
+}
+
+function places(columns, fits) {
+  return [...columns.at.keys()].filter((index) => fits(columns.at[index]));
+}
+
+// The newest point that will not change any more: the last one may be of a step that is not over. None: -Infinity.
+export function settled(columns) {
+  return columns.at.at(-2) ?? -Infinity;
 }
 
 // What uPlot draws: a hole in time becomes a point without a value, so that no line bridges what was not measured.

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         TunnelUnsupportedVersionError,
         ValidationError,
     )
+    from sandboxcore.journal import CommandRecord, Timeline, TimelineEntry
     from sandboxcore.models import (
         ExecutionResult,
         Gap,
@@ -79,11 +80,12 @@ if TYPE_CHECKING:
         ServerCapabilities,
         Skipped,
         Template,
+        TemplateUsers,
         TerminalModes,
         Volume,
         VolumeMountSpec,
+        VolumeUsers,
     )
-    from sandboxcore.journal import CommandRecord, Timeline, TimelineEntry
     from sandboxcore.reports import (
         Event,
         EventPage,
@@ -163,6 +165,7 @@ __all__ = [
     "StreamingUnsupportedError",
     "Summary",
     "Template",
+    "TemplateUsers",
     "TerminalModes",
     "Timeline",
     "TimelineEntry",
@@ -176,6 +179,7 @@ __all__ = [
     "ValidationError",
     "Volume",
     "VolumeMountSpec",
+    "VolumeUsers",
     "Workspace",
     "WorkspaceCounts",
     "WorkspaceHeld",
@@ -196,9 +200,11 @@ _MODELS = frozenset(
         "ServerCapabilities",
         "Skipped",
         "Template",
+        "TemplateUsers",
         "TerminalModes",
         "Volume",
         "VolumeMountSpec",
+        "VolumeUsers",
     }
 )
 _REPORTS = frozenset(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sandboxcore.fields import Fields
+from sandboxcore.metrics import SandboxHeld, SandboxUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -148,6 +149,52 @@ class VolumeMountSpec:
 
 
 @dataclass(frozen=True)
+class VolumeUsers:
+    """Who uses a volume: the oldest templates that mount it, by name, and how many sandboxes have it mounted.
+
+    ``template_count`` is how many templates there are; ``sandbox_names`` are the oldest, only where one volume was
+    asked for.
+    """
+
+    templates: tuple[str, ...] = ()
+    template_count: int = 0
+    sandboxes: int = 0
+    sandbox_names: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> VolumeUsers:
+        """Read a volume's ``used_by``. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "users of a volume")
+        return cls(
+            fields.texts("templates"),
+            fields.integer("template_count"),
+            fields.integer("sandboxes"),
+            fields.texts("sandbox_names"),
+        )
+
+
+@dataclass(frozen=True)
+class TemplateUsers:
+    """How many sandboxes and pools use a template; the oldest by name, only where one template was asked for."""
+
+    sandboxes: int = 0
+    pools: int = 0
+    sandbox_names: tuple[str, ...] = ()
+    pool_names: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TemplateUsers:
+        """Read a template's ``used_by``. Raises ``InvalidResponseError``."""
+        fields = Fields(data, "users of a template")
+        return cls(
+            fields.integer("sandboxes"),
+            fields.integer("pools"),
+            fields.texts("sandbox_names"),
+            fields.texts("pool_names"),
+        )
+
+
+@dataclass(frozen=True)
 class Volume:
     """Storage that outlives sandboxes. Times are ISO 8601 text as the server sent them."""
 
@@ -160,6 +207,11 @@ class Volume:
     status: str = "ready"
     status_message: str | None = None
     created_by: str | None = None
+    used_bytes: int | None = None
+    """What its files take; with the next two only where ``include="usage"`` asked for it and the server can tell."""
+    usable_bytes: int | None = None
+    """The most that its files can take, a little less than its size."""
+    used_by: VolumeUsers | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Volume:
@@ -175,6 +227,9 @@ class Volume:
             status=fields.text("status", "ready"),
             status_message=fields.optional_text("status_message"),
             created_by=fields.optional_text("created_by"),
+            used_bytes=fields.optional_integer("used_bytes"),
+            usable_bytes=fields.optional_integer("usable_bytes"),
+            used_by=VolumeUsers.from_dict(data["used_by"]) if data.get("used_by") is not None else None,
         )
 
 
@@ -190,6 +245,8 @@ class Template:
     created_at: str | None = None
     updated_at: str | None = None
     created_by: str | None = None
+    used_by: TemplateUsers | None = None
+    """Only where ``include="usage"`` asked for it."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Template:
@@ -204,6 +261,7 @@ class Template:
             created_at=fields.optional_text("created_at"),
             updated_at=fields.optional_text("updated_at"),
             created_by=fields.optional_text("created_by"),
+            used_by=TemplateUsers.from_dict(data["used_by"]) if data.get("used_by") is not None else None,
         )
 
 
@@ -329,6 +387,10 @@ class SandboxRecord:
     pool_name: str | None = None
     last_activity_at: str | None = None
     stop_reason: str | None = None
+    resources: SandboxHeld | None = None
+    """What it holds; None unless it was asked for with ``include="usage"``."""
+    usage: SandboxUsage | None = None
+    """What it used when it was last measured, lately; None too where it was not asked for."""
 
 
 def sandbox_fields(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -336,12 +398,15 @@ def sandbox_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     fields = Fields(data, "sandbox")
     texts = ("dataplane_url", "id", "status_message", "created_at", "updated_at", "expires_at")
     ours = ("created_by", "pool_name", "last_activity_at", "stop_reason")
+    resources, usage = fields.mapping("resources"), fields.mapping("usage")
     return {
         "name": fields.text("name"),
         "template_name": fields.text("template_name"),
         "status": fields.text("status", "ready"),
         "ttl_seconds": fields.optional_integer("ttl_seconds"),
         "idle_ttl_seconds": fields.optional_integer("idle_ttl_seconds"),
+        "resources": SandboxHeld.from_dict(resources) if resources else None,
+        "usage": SandboxUsage.from_dict(usage) if usage else None,
     } | {name: fields.optional_text(name) for name in texts + ours}
 
 

@@ -20,12 +20,15 @@ from sandboxcore.models import (
     SandboxRecord,
     SandboxTemplate,
     Template,
+    TemplateUsers,
     Volume,
     VolumeMountSpec,
+    VolumeUsers,
     sandbox_fields,
 )
 
 MODELS: list[Any] = [Volume, Template, Pool, ResourceStatus, ExecutionResult, ResourceSpec, VolumeMountSpec]
+MODELS += [TemplateUsers, VolumeUsers]
 
 
 def test_it_works() -> None:
@@ -133,3 +136,21 @@ def test_a_gap_is_a_chunk_without_text() -> None:
     assert gap == Gap("stderr", 3, 9) != Gap("stderr", 3, 10)
     assert gap != OutputChunk("stderr", "", 3)
     assert repr(gap) == "Gap(stream='stderr', data='', offset=3, end=9)"
+
+
+def test_a_volume_with_who_uses_it() -> None:
+    users = {"templates": ["t"], "template_count": 1, "sandboxes": 2, "sandbox_names": ["a", "b"]}
+    body = {"name": "v", "size": "1Gi", "used_bytes": 5, "usable_bytes": None, "used_by": users}
+    volume = Volume.from_dict(body)
+    assert (volume.used_bytes, volume.usable_bytes) == (5, None)
+    assert volume.used_by == VolumeUsers(("t",), 1, 2, ("a", "b"))
+    assert Volume.from_dict({"name": "v", "size": "1Gi"}).used_by is None
+    with pytest.raises(InvalidResponseError):
+        Volume.from_dict(body | {"used_by": []})
+
+
+def test_a_template_with_who_uses_it() -> None:
+    template = Template.from_dict({"name": "t", "used_by": {"sandboxes": 1}})
+    assert template.used_by == TemplateUsers(sandboxes=1)
+    with pytest.raises(InvalidResponseError):
+        Template.from_dict({"name": "t", "used_by": {"sandboxes": "one"}})

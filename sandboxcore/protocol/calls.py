@@ -58,9 +58,9 @@ class Call:
     settled: Settlement | None = None
 
 
-def get_one(resource: Resource, name: str) -> Call:
-    """Read one resource."""
-    return _named("GET", resource, "get", name)
+def get_one(resource: Resource, name: str, *, include: str | None = None) -> Call:
+    """Read one resource; ``include`` is what it is to tell beside itself."""
+    return _named("GET", resource, "get", name, params={"include": include} if include else None)
 
 
 def get_status(name: str) -> Call:

@@ -20,11 +20,15 @@ PAGE_SIZE = 100
 
 
 class Selection(TypedDict, total=False):
-    """What every list can be asked for: ``sort`` is a field, after ``-`` for descending; ``q`` is searched for."""
+    """What every list can be asked for: ``sort`` is a field, after ``-`` for descending; ``q`` is searched for.
+
+    ``include="usage"`` has each item tell what is used beside what there is, where the list knows that.
+    """
 
     sort: str | None
     q: str | None
     created_by: Choice | None
+    include: str | None
 
 
 class SandboxSelection(Selection, total=False):
@@ -124,6 +128,8 @@ class Walk:
 
     def __init__(self, asked: Mapping[str, Any], page_size: int | None) -> None:
         self._chosen = parameters(asked)
+        # A cursor remembers which rows were asked for and in which order, not what each is to tell.
+        self._with_each = {name: self._chosen[name] for name in ("include",) if name in self._chosen}
         self._size = str(page_size or PAGE_SIZE)
         self._cursor: str | None = None
         self.ended = False
@@ -131,7 +137,7 @@ class Walk:
     def query(self) -> dict[str, str | list[str]]:
         """The next request's."""
         more: dict[str, str | list[str]] = {"limit": self._size, "total": "false"}
-        return {**self._chosen, **more} if self._cursor is None else {"cursor": self._cursor, **more}
+        return {**self._chosen, **more} if self._cursor is None else {"cursor": self._cursor, **self._with_each, **more}
 
     def read(self, answer: Mapping[str, Any], key: str, read: Callable[[dict[str, Any]], T]) -> Page[T]:
         """The next items. A server that gives the whole list unasked is fine where the whole list was wanted.

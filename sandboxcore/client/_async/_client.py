@@ -24,7 +24,7 @@ from sandboxcore.protocol.settings import auth_headers, resolve_api_key, resolve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
-    from typing import Unpack
+    from typing import Literal, Unpack
 
     import httpx
 
@@ -78,9 +78,9 @@ class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
         """
         return Volume.from_dict(await self._http.json(calls.create_volume(name, size, timeout)))
 
-    async def get_volume(self, name: str) -> Volume:
-        """One volume. Raises ``ResourceNotFoundError``."""
-        return Volume.from_dict(await self._http.json(calls.get_one("volume", name)))
+    async def get_volume(self, name: str, *, include: Literal["usage"] | None = None) -> Volume:
+        """One volume; with ``include="usage"`` how full it is and who uses it. Raises ``ResourceNotFoundError``."""
+        return Volume.from_dict(await self._http.json(calls.get_one("volume", name, include=include)))
 
     async def list_volumes(
         self,
@@ -98,7 +98,8 @@ class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
         return await self._volumes.page({"limit": limit, "offset": offset, "cursor": cursor, **asked})
 
     def iter_volumes(self, *, page_size: int | None = None, **asked: Unpack[VolumeSelection]) -> AsyncIterator[Volume]:
-        """Each of the volumes; ``asked`` may have ``sort``, ``q``, ``status``, ``in_use`` and ``created_by``.
+        """Each of the volumes; ``asked`` may have ``sort``, ``q``, ``status``, ``in_use``, ``created_by``
+        and ``include``.
 
         Raises what ``list_volumes`` raises.
         """
@@ -136,9 +137,9 @@ class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
         call = calls.create_template(name, image, ResourceSpec(cpu, memory, storage), volume_mounts or ())
         return Template.from_dict(await self._http.json(call))
 
-    async def get_template(self, name: str) -> Template:
-        """One template. Raises ``ResourceNotFoundError``."""
-        return Template.from_dict(await self._http.json(calls.get_one("template", name)))
+    async def get_template(self, name: str, *, include: Literal["usage"] | None = None) -> Template:
+        """One template; with ``include="usage"`` who uses it. Raises ``ResourceNotFoundError``."""
+        return Template.from_dict(await self._http.json(calls.get_one("template", name, include=include)))
 
     async def list_templates(
         self,
@@ -158,7 +159,8 @@ class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
     def iter_templates(
         self, *, page_size: int | None = None, **asked: Unpack[TemplateSelection]
     ) -> AsyncIterator[Template]:
-        """Each of the templates; ``asked`` may have ``sort``, ``q``, ``image``, ``volume`` and ``created_by``.
+        """Each of the templates; ``asked`` may have ``sort``, ``q``, ``image``, ``volume``, ``created_by``
+        and ``include``.
 
         Raises what ``list_templates`` raises.
         """
@@ -271,9 +273,9 @@ class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
             return await self.wait_for_sandbox(sandbox.name, timeout=timeout)
         return sandbox
 
-    async def get_sandbox(self, name: str) -> AsyncSandbox:
-        """One sandbox. Raises ``ResourceNotFoundError``."""
-        data = await self._http.json(calls.get_one("sandbox", name))
+    async def get_sandbox(self, name: str, *, include: Literal["usage"] | None = None) -> AsyncSandbox:
+        """One sandbox; with ``include="usage"`` what it holds and uses. Raises ``ResourceNotFoundError``."""
+        data = await self._http.json(calls.get_one("sandbox", name, include=include))
         return AsyncSandbox.from_dict(data, self, auto_delete=False)
 
     async def list_sandboxes(
@@ -296,8 +298,8 @@ class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
     ) -> AsyncIterator[AsyncSandbox]:
         """Each of the sandboxes.
 
-        ``asked`` may have ``sort``, ``q``, ``status``, ``template``, ``pool``, ``created_by``, ``created_after`` and
-        ``created_before``.
+        ``asked`` may have ``sort``, ``q``, ``status``, ``template``, ``pool``, ``created_by``, ``created_after``,
+        ``created_before`` and ``include="usage"``, for what each holds and uses.
 
         Raises what ``list_sandboxes`` raises.
         """

@@ -25,7 +25,7 @@ from sandboxcore.protocol.settings import auth_headers, resolve_api_key, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Unpack
+    from typing import Literal, Unpack
 
     import httpx
 
@@ -79,9 +79,9 @@ class SandboxClient(Connection, Reports, Journal):
         """
         return Volume.from_dict(self._http.json(calls.create_volume(name, size, timeout)))
 
-    def get_volume(self, name: str) -> Volume:
-        """One volume. Raises ``ResourceNotFoundError``."""
-        return Volume.from_dict(self._http.json(calls.get_one("volume", name)))
+    def get_volume(self, name: str, *, include: Literal["usage"] | None = None) -> Volume:
+        """One volume; with ``include="usage"`` how full it is and who uses it. Raises ``ResourceNotFoundError``."""
+        return Volume.from_dict(self._http.json(calls.get_one("volume", name, include=include)))
 
     def list_volumes(
         self,
@@ -99,7 +99,8 @@ class SandboxClient(Connection, Reports, Journal):
         return self._volumes.page({"limit": limit, "offset": offset, "cursor": cursor, **asked})
 
     def iter_volumes(self, *, page_size: int | None = None, **asked: Unpack[VolumeSelection]) -> Iterator[Volume]:
-        """Each of the volumes; ``asked`` may have ``sort``, ``q``, ``status``, ``in_use`` and ``created_by``.
+        """Each of the volumes; ``asked`` may have ``sort``, ``q``, ``status``, ``in_use``, ``created_by``
+        and ``include``.
 
         Raises what ``list_volumes`` raises.
         """
@@ -137,9 +138,9 @@ class SandboxClient(Connection, Reports, Journal):
         call = calls.create_template(name, image, ResourceSpec(cpu, memory, storage), volume_mounts or ())
         return Template.from_dict(self._http.json(call))
 
-    def get_template(self, name: str) -> Template:
-        """One template. Raises ``ResourceNotFoundError``."""
-        return Template.from_dict(self._http.json(calls.get_one("template", name)))
+    def get_template(self, name: str, *, include: Literal["usage"] | None = None) -> Template:
+        """One template; with ``include="usage"`` who uses it. Raises ``ResourceNotFoundError``."""
+        return Template.from_dict(self._http.json(calls.get_one("template", name, include=include)))
 
     def list_templates(
         self,
@@ -157,7 +158,8 @@ class SandboxClient(Connection, Reports, Journal):
         return self._templates.page({"limit": limit, "offset": offset, "cursor": cursor, **asked})
 
     def iter_templates(self, *, page_size: int | None = None, **asked: Unpack[TemplateSelection]) -> Iterator[Template]:
-        """Each of the templates; ``asked`` may have ``sort``, ``q``, ``image``, ``volume`` and ``created_by``.
+        """Each of the templates; ``asked`` may have ``sort``, ``q``, ``image``, ``volume``, ``created_by``
+        and ``include``.
 
         Raises what ``list_templates`` raises.
         """

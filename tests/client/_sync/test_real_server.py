@@ -158,6 +158,30 @@ def test_limits_and_usage(admin: AdminClient, member: tuple[str, SandboxClient])
         client.get_usage(start="yesterday")
 
 
+def test_what_there_is_and_who_uses_it(member: tuple[str, SandboxClient]) -> None:
+    _, client = member
+    for name in ("a", "b", "c"):
+        client.create_template(name, "host", cpu="250m", memory="64Mi")
+    pool = client.create_pool("p", "b", 1)
+    box = client.create_sandbox("a", name="box")
+    summary = client.get_summary()
+    assert summary.sandboxes == {"ready": 1, "provisioning": 0, "failed": 0, "warm": 1}
+    assert (summary.templates, summary.volumes["ready"], summary.pools["ready"]) == (3, 0, 1)
+    assert (summary.ready_replicas, summary.wanted_replicas, summary.failed) == (1, 1, ())
+    assert [(idle.id, idle.name, idle.cpu_millis) for idle in summary.idle] == [(box.id, "box", 250)]
+    used = {each.name: each.used_by for each in client.iter_templates(include="usage", page_size=1)}
+    assert [(each.sandboxes, each.pools) for each in used.values() if each] == [(1, 0), (0, 1), (0, 0)]
+    one = (client.get_template("a", include="usage")).used_by
+    assert one is not None
+    assert (one.sandbox_names, one.pool_names) == (("box",), ())
+    assert (client.get_template("a")).used_by is None
+    stats = (client.get_pool(pool.name)).stats or {}
+    assert stats["suggested_replicas"] is None
+    assert stats["warm_seconds"] > 0
+    client.delete_pool("p")
+    client.delete_sandbox("box")
+
+
 def test_workspaces_and_keys(sandboxd: Sandboxd, admin: AdminClient) -> None:
     name = unique("team")
     workspace = admin.create_workspace(name, max_volumes=2)

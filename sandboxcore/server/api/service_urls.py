@@ -26,6 +26,7 @@ async def create_service_url(request: Request, actor: Runner, name: str, body: S
     made = await create_service_token(
         core.database, actor=actor, sandbox_name=name, port=body.port, seconds=body.expires_in_seconds
     )
+    core.accesses.note_of(made.sandbox_id, actor.workspace_id, actor.actor, "service.shared", ports=body.port)
     label = label_of(made.sandbox_id, body.port)
     api_host = request.headers.get("host") or request.url.netloc
     return answer(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,10 +20,14 @@ from sandboxcore.server.dataplane.commands import CommandRefusedError, attach_me
 from sandboxcore.server.dataplane.shim_client import ShimConnection, ShimUnreachableError
 from sandboxcore.server.dataplane.upstream import ClientMessageError, Flow, Upstream, parse_message
 from sandboxcore.server.errors import UnreachableError
+from sandboxcore.server.services.commands import is_pty
 from sandboxcore.server.waiting import first_of
 from sandboxcore.shim.wire import OFFSET, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
     from starlette.websockets import WebSocket
 
     from sandboxcore.server.auth import Caller
@@ -68,9 +73,11 @@ async def _serve(core: Core, target: Target, websocket: WebSocket) -> None:
         if request is None:
             return
         opening = _opening(request, target.caller)
+        visit = await _visit(core, target, opening)
         shim = await ShimConnection.open(target.shim_socket)
         try:
-            await _stream(core, target=target, websocket=websocket, shim=shim, request=request, opening=opening)
+            with visit:
+                await _stream(core, target=target, websocket=websocket, shim=shim, request=request, opening=opening)
         finally:
             await shim.close()
     except (ClientMessageError, CommandRefusedError, ShimUnreachableError) as error:
@@ -86,6 +93,24 @@ def _opening(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     if request["type"] == "reconnect":
         return attach_message(request)
     raise ClientMessageError(f"the first message must be 'execute' or 'reconnect', not '{str(request['type'])[:32]}'")
+
+
+async def _visit(core: Core, target: Target, opening: dict[str, Any]) -> AbstractContextManager[None]:
+    """What takes note of somebody at a terminal, from when the block is entered until it is left."""
+    command_id = opening["command_id"]
+    is_terminal = opening.get("pty") or (
+        opening["op"] == "attach" and await is_pty(core.database, sandbox_id=target.sandbox_id, command_id=command_id)
+    )
+    return _at_terminal(core, target, command_id) if is_terminal else nullcontext()
+
+
+@contextmanager
+def _at_terminal(core: Core, target: Target, command_id: str) -> Iterator[None]:
+    core.accesses.note(target, "terminal.opened", command_ids=command_id)
+    try:
+        yield
+    finally:
+        core.accesses.note(target, "terminal.closed", command_ids=command_id)
 
 
 async def _first_message(core: Core, websocket: WebSocket) -> dict[str, Any] | None:

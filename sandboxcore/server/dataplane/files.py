@@ -100,6 +100,7 @@ async def _upload(
     answer = await shim.receive_control()
     if answer["type"] == "error":
         raise file_error(answer, "WriteError")
+    core.accesses.note(target, "file.written", size=size, paths=path)
     return {"path": path, "size": answer.get("size", size)}
 
 
@@ -141,6 +142,7 @@ class Download(Response):
     async def _send(self, shim: ShimConnection, receive: Receive, send: Send) -> None:
         head = await _read_head(shim, self._path)
         self._started = True
+        self._core.accesses.note(self._target, "file.read", size=head["size"], paths=self._path)
         await send({"type": "http.response.start", "status": 200, "headers": _headers(self._path, head["size"])})
         await self._send_content(shim, receive, send)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,8 @@ class _Tunnel:
         self._websocket = websocket
         self._mux = Mux(websocket.send_bytes, client=False, on_stream=self._begin)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._carried: Counter[int] = Counter()
+        """Bytes of both directions by the ports that were reached."""
 
     async def serve(self) -> tuple[int, str]:
         """Until the client leaves or breaks the protocol; the code and reason to close with."""
@@ -89,6 +92,8 @@ class _Tunnel:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(writing, reading, *self._tasks, return_exceptions=True)
+            for port, size in self._carried.items():
+                self._core.accesses.note(self._target, "tunnel.closed", size=size, ports=port)
 
     async def _read(self) -> tuple[int, str]:
         while True:
@@ -126,16 +131,19 @@ class _Tunnel:
     async def _serve_stream(self, stream: MuxStream) -> None:
         """One connection, from its opening bytes to its end."""
         try:
-            dialed = await self._open(stream)
-            if dialed is not None:
-                await self._converse(stream, dialed)
+            opened = await self._open(stream)
+            if opened is not None:
+                await self._converse(stream, *opened)
         except (StreamLostError, TimeoutError) as error:
             log.debug("a stream to '%s' ended early: %s", self._target.name, error)
         finally:
             stream.reset()  # without effect where both sides have ended
 
-    async def _open(self, stream: MuxStream) -> DialedStream | None:
-        """The connection that the stream asks for; None where the answer was no. Raises ``StreamLostError``."""
+    async def _open(self, stream: MuxStream) -> tuple[DialedStream, int] | None:
+        """The connection that the stream asks for, and its port; None where the answer was no.
+
+        Raises ``StreamLostError``.
+        """
         async with asyncio.timeout(OPENING_SECONDS):
             version, port = OPENING.unpack(await stream.read_exactly(OPENING.size))
         dialed = None
@@ -147,6 +155,7 @@ class _Tunnel:
             try:
                 dialed = await dial(self._target, port)
                 status = Status.OK
+                self._reached(port)
             except DialError as error:
                 log.debug("port %d of '%s': %s", port, self._target.name, error)
                 status = Status.DIAL_FAILED
@@ -158,11 +167,18 @@ class _Tunnel:
             raise
         if dialed is None:
             await _farewell(stream)
-        return dialed
+            return None
+        return dialed, port
 
-    async def _converse(self, stream: MuxStream, dialed: DialedStream) -> None:
-        up = asyncio.create_task(self._carry_up(stream, dialed))
-        down = asyncio.create_task(self._carry_down(stream, dialed))
+    def _reached(self, port: int) -> None:
+        """Take note of a tunnel's first connection to a port."""
+        if port not in self._carried:
+            self._carried[port] = 0
+            self._core.accesses.note(self._target, "tunnel.opened", ports=port)
+
+    async def _converse(self, stream: MuxStream, dialed: DialedStream, port: int) -> None:
+        up = asyncio.create_task(self._carry_up(stream, dialed, port))
+        down = asyncio.create_task(self._carry_down(stream, dialed, port))
         try:
             await asyncio.wait({up, down}, return_when=asyncio.FIRST_EXCEPTION)
             if not down.done() and isinstance(up.exception(), StreamResetError):
@@ -176,17 +192,19 @@ class _Tunnel:
             if isinstance(result, Exception) and not isinstance(result, StreamLostError | StreamResetError):
                 raise result
 
-    async def _carry_up(self, stream: MuxStream, dialed: DialedStream) -> None:
+    async def _carry_up(self, stream: MuxStream, dialed: DialedStream, port: int) -> None:
         """Raises ``StreamLostError`` or ``StreamResetError``."""
         while data := await stream.read(PIECE):
             self._core.activity.touch(self._target.sandbox_id)
+            self._carried[port] += len(data)
             await dialed.write(data)
         await dialed.end()
 
-    async def _carry_down(self, stream: MuxStream, dialed: DialedStream) -> None:
+    async def _carry_down(self, stream: MuxStream, dialed: DialedStream, port: int) -> None:
         """Raises ``StreamLostError`` or ``StreamResetError``."""
         while data := await dialed.read(PIECE):
             self._core.activity.touch(self._target.sandbox_id)
+            self._carried[port] += len(data)
             await stream.write(data)
         stream.end()
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from sandboxcore.server.db.engine import Database
 
+MOST_COMMAND = 500
+"""Characters of a command line that an entry shows: a page has up to a thousand."""
 MAX_LENGTH = 1024
 """Of a position as text."""
 _LARGEST = 2**63
@@ -132,8 +134,10 @@ def _ended(row: Row[Any]) -> dict[str, Any]:
 
 
 def _command(row: Row[Any]) -> dict[str, Any]:
-    named = ("command", "command_cut", "origin", "pty", "status")
-    return {name: getattr(row, name) for name in named}
+    text = row.command
+    named = {name: getattr(row, name) for name in ("origin", "pty", "status")}
+    is_cut = row.command_cut or len(text) > MOST_COMMAND
+    return {"command": text[:MOST_COMMAND], "command_cut": is_cut, **named}
 
 
 def _access(row: Row[Any]) -> dict[str, Any]:

@@ -186,6 +186,12 @@ async def find_command(database: Database, *, sandbox_id: str, command_id: str) 
     return found
 
 
+async def is_pty(database: Database, *, sandbox_id: str, command_id: str) -> bool:
+    """Whether a command that is written down has a terminal."""
+    found = await database.fetch_one(_ONE, {"sandbox": sandbox_id, "id": command_id})
+    return found is not None and bool(found.pty)
+
+
 async def trim(database: Database, sandbox_ids: Collection[str], *, most: int) -> None:
     """Forget commands of these sandboxes beyond the newest ``most``, but none that runs."""
     for sandbox_id in sandbox_ids:

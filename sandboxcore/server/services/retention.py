@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, or_, select
 
 from sandboxcore.server.clock import now
-from sandboxcore.server.db.models import EndedSandbox, Event, Workspace
+from sandboxcore.server.db.models import Access, Command, EndedSandbox, Event, Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sandboxcore.server.db.engine import Database
 
 BATCH = 500
@@ -77,8 +79,19 @@ async def _forget_ended(database: Database, workspace_id: str, horizon: float) -
     for _ in range(MOST_BATCHES):
         ended = [found.id for found in await database.fetch_all(some.limit(BATCH), {})]
         if ended:
+            await _forget_uses(database, ended)
             async with database.write() as session:
                 await session.execute(delete(EndedSandbox).where(EndedSandbox.id.in_(ended)))
         if len(ended) < BATCH:
             return
         await asyncio.sleep(PAUSE)
+
+
+async def _forget_uses(database: Database, sandbox_ids: Sequence[str]) -> None:
+    """Forget what was run in sandboxes and who else used them, one after another: of each there may be thousands."""
+    for table in (Command, Access):
+        used = select(table.sandbox_id).where(table.sandbox_id.in_(sandbox_ids)).distinct()
+        for row in await database.fetch_all(used, {}):
+            async with database.write() as session:
+                await session.execute(delete(table).where(table.sandbox_id == row.sandbox_id))
+            await asyncio.sleep(PAUSE)

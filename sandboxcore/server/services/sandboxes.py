@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sandboxcore.server.auth import Caller
     from sandboxcore.server.db.engine import Database
     from sandboxcore.server.services.ending import StopReason
+    from sandboxcore.server.services.phases import Way
     from sandboxcore.server.services.pools import Miss
 
 WITH_TEMPLATE = joinedload(Sandbox.template).load_only(Template.name)
@@ -308,15 +309,16 @@ async def forget(database: Database, *, actor: str, sandbox_id: str, cpu_seconds
             await record(session, Subject("sandbox", sandbox_id, row.name, row.workspace_id), "deleted", actor=actor)
 
 
-async def mark_ready(database: Database, *, actor: str, made: RuntimeSandbox) -> bool:
-    """Record that a sandbox runs; False when it is not wanted any more."""
+async def mark_ready(database: Database, *, actor: str, made: RuntimeSandbox, way: Way) -> bool:
+    """Record that a sandbox runs, and what took how long; False when it is not wanted any more."""
     moment = now()
     values = {"state": "ready", "shim_socket": str(made.shim_socket), "ready_at": moment, "updated_at": moment}
     async with writing_to(database, Sandbox, made.id) as session:
         sandbox = await _leave(session, made.id, ("provisioning",), values | {"awaited": False})
         if sandbox is not None:
             seconds = round(moment - sandbox.created_at, 4)
-            await _record_change(session, sandbox, "ready", actor=actor, data={"seconds": seconds})
+            data = {"seconds": seconds, "phases": way.phases(sandbox.created_at, moment)}
+            await _record_change(session, sandbox, "ready", actor=actor, data=data)
     return sandbox is not None
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandboxcore.runtimes.base import Resources, RuntimeUnavailableError, SandboxSpec, StartFailedError, VolumeMount
+from sandboxcore.server.clock import now
 from sandboxcore.server.dataplane.rehearsal import rehearse
 from sandboxcore.server.errors import UnavailableError
 from sandboxcore.server.names import new_id
 from sandboxcore.server.quantity import parse_bytes, parse_millis
 from sandboxcore.server.services import leases, sandboxes
+from sandboxcore.server.services.phases import Way
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -98,6 +100,7 @@ class Starter:
         return task
 
     async def _start(self, spec: SandboxSpec, *, warm: bool) -> Outcome:
+        began = now()
         try:
             made = await self._runtime.require().create(spec)
         except StartFailedError as error:
@@ -112,12 +115,13 @@ class Starter:
             return await self._failed(
                 spec.id, "SandboxConfig", "the runtime failed in an unknown way; see sandboxd's log"
             )
+        way = Way(began, now())
         if warm:
             await rehearse(str(made.shim_socket))
-        return await self._made(made)
+        return await self._made(made, way)
 
-    async def _made(self, made: RuntimeSandbox) -> Outcome:
-        if await sandboxes.mark_ready(self._database, actor=ACTOR, made=made):
+    async def _made(self, made: RuntimeSandbox, way: Way) -> Outcome:
+        if await sandboxes.mark_ready(self._database, actor=ACTOR, made=made, way=way):
             return READY
         now_is = await sandboxes.outcome_of(self._database, sandbox_id=made.id)
         if now_is is not None and now_is.state == "ready":

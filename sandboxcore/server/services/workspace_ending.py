@@ -14,8 +14,10 @@ from sqlalchemy import delete, func, select, update
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import (
+    Access,
     Allocation,
     ApiKey,
+    Command,
     EndedSandbox,
     Event,
     Pool,
@@ -135,11 +137,23 @@ async def _drop_history(database: Database, workspace_id: str) -> bool:
     events = delete(Event).where(Event.workspace_id == workspace_id, Event.number < first + BATCH)
     dropped = 0
     async with database.write(workspace_id) as session:
-        for statement in (events, _some(EndedSandbox, workspace_id), _some(Allocation, workspace_id)):
+        for statement in (
+            events,
+            _some(EndedSandbox, workspace_id),
+            _some(Allocation, workspace_id),
+            _some(Access, workspace_id),
+            _some_commands(workspace_id),
+        ):
             done = await session.execute(statement, execution_options={"synchronize_session": False})
             dropped += cast("CursorResult[Any]", done).rowcount
     return dropped > 0
 
 
-def _some(table: type[EndedSandbox | Allocation], workspace_id: str) -> Delete:
+def _some_commands(workspace_id: str) -> Delete:
+    """Those of a sandbox: their clients named them, so only both together name one."""
+    of_workspace = select(Command.sandbox_id).where(Command.workspace_id == workspace_id)
+    return delete(Command).where(Command.sandbox_id.in_(of_workspace.limit(1)))
+
+
+def _some(table: type[EndedSandbox | Allocation | Access], workspace_id: str) -> Delete:
     return delete(table).where(table.id.in_(select(table.id).where(table.workspace_id == workspace_id).limit(BATCH)))

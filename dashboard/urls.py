@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from dashboard import views
+from dashboard.palette.views import palette
 
 handler400 = "dashboard.errors.bad_request"
 handler403 = "dashboard.errors.forbidden"
@@ -13,9 +14,12 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("accounts/", include("dashboard.accounts.urls")),
+    path("t/<slug:team>/palette", palette, name="palette"),
     path("t/<slug:team>/", include("dashboard.resources.urls")),
     path("t/<slug:team>/sandboxes/", include("dashboard.resources.sandbox_urls")),
+    path("t/<slug:team>/runs/", include("dashboard.lists.run_urls")),
     path("t/<slug:team>/activity/", include("dashboard.audit.urls")),
     path("t/<slug:team>/team/", include("dashboard.teams.urls")),
+    path("t/<slug:team>/sandboxes/<str:name>/", include("dashboard.commands.urls")),
     path("t/<slug:team>/sandboxes/<str:name>/", include("dashboard.terminals.urls")),
 ]

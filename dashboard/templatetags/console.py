@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.audit.registry import SENTENCES
+from dashboard.sections import ACTIONS, Place, places
 from dashboard.vendored import ICONS
 
 if TYPE_CHECKING:
@@ -27,6 +28,18 @@ register = template.Library()
 def can(access: Access, action: str) -> bool:
     """Whether the person may do the action: ``{% if access|can:"sandbox.create" %}``."""
     return access.can(action)
+
+
+@register.filter(name="places")
+def places_of(access: Access) -> list[tuple[Place, str]]:
+    """The pages of the side bar that this person may go to, each with its address."""
+    return places(access)
+
+
+@register.filter(name="deeds")
+def deeds_of(access: Access) -> list[tuple[Place, str]]:
+    """What this person may begin from anywhere, each with its address."""
+    return [(place, href) for place, href in places(access, ACTIONS) if place.keys]
 
 
 @cache

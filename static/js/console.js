@@ -3,6 +3,9 @@ import { startTimes } from "./times.js";
 import { startDialog } from "./dialog.js";
 import { startLive } from "./live.js";
 import { startForms } from "./forms.js";
+import { startPalette } from "./palette.js";
+import { startShortcuts } from "./shortcuts.js";
+import { startToasts } from "./toast.js";
 
 function startTheme() {
   const show = () => {
@@ -56,3 +59,6 @@ startDialog();
 startLive();
 startForms();
 startCopy();
+startPalette();
+startShortcuts();
+startToasts();

@@ -1,0 +1,1 @@
+"""The command palette: everything of a team, found by a few letters."""

@@ -18,6 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 # Loads the apps: what follows may import models only after it.
 _http = get_asgi_application()
 
+from dashboard.commands.routing import websocket_urlpatterns as commands  # noqa: E402
 from dashboard.lifespan import Lifespan  # noqa: E402
 from dashboard.live.routing import websocket_urlpatterns as live  # noqa: E402
 from dashboard.origin import SameOriginOnly  # noqa: E402
@@ -26,7 +27,7 @@ from dashboard.terminals.routing import websocket_urlpatterns as terminals  # no
 application = ProtocolTypeRouter(
     {
         "http": _http,
-        "websocket": SameOriginOnly(AuthMiddlewareStack(URLRouter([*terminals, *live]))),
+        "websocket": SameOriginOnly(AuthMiddlewareStack(URLRouter([*terminals, *commands, *live]))),
         "lifespan": Lifespan(),
     }
 )

@@ -97,6 +97,7 @@ TEMPLATES = [
         "OPTIONS": {
             "loaders": [("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"])],
             "builtins": [
+                "dashboard.templatetags.commands",
                 "dashboard.templatetags.console",
                 "dashboard.templatetags.figures",
                 "dashboard.templatetags.snippets",

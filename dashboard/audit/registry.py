@@ -15,6 +15,8 @@ SENTENCES: dict[str, str] = {
     "sandbox.deleted": "deleted the sandbox",
     "process.signalled": "ended a process in",
     "service.opened": "opened a preview of",
+    "command.started": "ran a command in",
+    "command.killed": "ended a command in",
     "terminal.opened": "opened a terminal in",
     "terminal.ended": "ended a terminal in",
 }

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.frame import answer
 from dashboard.lists import cells
+from dashboard.lists.bulk import runs_of
 from dashboard.lists.query import Query
 from dashboard.lists.spec import SIZES, Choice, Column, Filter, Link, ListSpec, R, Rows
 from dashboard.teams.access import require
@@ -67,7 +68,8 @@ class ListPage(Generic[R]):
         self.total = None if isinstance(found, Problem) else found.total
         self.bulk = [action for action in spec.bulk if access.can(action.permission)]
         self.rows = [self._draw(item) for item in items]
-        self.path = reverse(spec.name, kwargs={"team": access.team.slug})
+        self._where = {"team": access.team.slug, **query.where}
+        self.path = reverse(spec.name, kwargs=self._where)
         self.address = self.path + query.address(spec)
         self.create = spec.create(access)
         self.sizes = SIZES
@@ -124,13 +126,18 @@ class ListPage(Generic[R]):
     @property
     def csv(self) -> str:
         """The address of the same rows as a file."""
-        path = reverse(f"{self.spec.name}_csv", kwargs={"team": self._access.team.slug})
+        path = reverse(f"{self.spec.name}_csv", kwargs=self._where)
         return path + self.query.address(self.spec, page=1)
+
+    @property
+    def own_query(self) -> str:
+        """What the address asks, without the page."""
+        return self.query.address(self.spec, page=1)
 
     @property
     def bulk_address(self) -> str:
         """Where a selection is sent."""
-        return reverse(f"{self.spec.name}_bulk", kwargs={"team": self._access.team.slug})
+        return reverse(f"{self.spec.name}_bulk", kwargs=self._where)
 
     @property
     def snippet(self) -> str:
@@ -222,8 +229,8 @@ def list_view(spec: ListSpec[R]) -> TeamView:
     """The view of this list."""
 
     @require(spec.permission)
-    async def view(request: HttpRequest, access: Access) -> HttpResponse:
-        query = Query.read(spec, request.GET)
+    async def view(request: HttpRequest, access: Access, /, **where: str) -> HttpResponse:
+        query = Query.read(spec, request.GET, where)
         partly = bool(request.htmx)  # type: ignore[attr-defined]  # set by django_htmx's middleware
         filters: Sequence[DrawnFilter] = ()
         if partly:
@@ -233,7 +240,14 @@ def list_view(spec: ListSpec[R]) -> TeamView:
                 read_rows(spec, access, query), draw_filters(spec, access, query)
             )
         page = ListPage(spec, access, query, found)
-        context = {"section": spec.section, "list": page, "filters": filters}
+        context = {
+            "section": spec.section,
+            "list": page,
+            "filters": filters,
+            "runs": await runs_of(access, spec),
+        }
+        if spec.around and not partly:
+            return await spec.around(request, access, query, context)
         response = await answer(request, access, "lists/page.html", context, fragment="lists/_results.html")
         if partly:
             name = _history(request, page)

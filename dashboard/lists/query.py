@@ -31,14 +31,17 @@ class Query:
     page: int = 1
     size: int = DEFAULT_SIZE
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    where: Mapping[str, str] = field(default_factory=dict)
+    """The parts of the list's address beside the team."""
 
     @classmethod
-    def read(cls, spec: ListSpec[Any], given: QueryDict) -> Query:
+    def read(cls, spec: ListSpec[Any], given: QueryDict, where: Mapping[str, str] | None = None) -> Query:
         """The query of an address. What makes no sense is as if it were not there."""
         size = _number(given.get("size", ""), DEFAULT_SIZE)
         size = size if size in SIZES else DEFAULT_SIZE
         sort = given.get("sort", "")
         return cls(
+            where=dict(where or {}),
             sort=sort if sort.removeprefix("-") in spec.sorts else spec.sort,
             q=given.get("q", "").strip().replace("\0", "")[:MAX_SEARCH] if spec.search else "",
             page=max(1, min(_number(given.get("page", ""), 1), MAX_OFFSET // size)),

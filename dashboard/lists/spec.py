@@ -10,6 +10,8 @@ from dashboard.lists import cells
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
+    from django.http import HttpRequest, HttpResponse
+
     from dashboard.lists.query import Query
     from dashboard.teams.access import Access
 
@@ -152,6 +154,10 @@ class ListSpec(Generic[R]):
     """The kinds of events after which the list is asked for again."""
     every: int = 0
     """Milliseconds after which it is asked for again anyway, while it is visible; 0: never."""
+    where: tuple[str, ...] = ()
+    """Parts of its address beside the team, as ``query.where`` has them: for a list inside another page."""
+    around: Callable[[HttpRequest, Access, Query, Mapping[str, Any]], Awaitable[HttpResponse]] | None = None
+    """Draws the page that the list stands in, given its context; without, the list is a page of its own."""
     views: tuple[tuple[str, str], ...] = ()
     """Lists that are another look at the same: their titles and names, this one among them."""
 

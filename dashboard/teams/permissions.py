@@ -26,6 +26,9 @@ TABLE: dict[str, frozenset[Role]] = {
     "sandbox.delete": _WHO_RUN,
     "sandbox.preview": _WHO_RUN,
     "sandbox.signal": _WHO_RUN,
+    "command.view": _EVERYONE,
+    "command.run": _WHO_RUN,
+    "command.kill": _WHO_RUN,
     "terminal.view": _EVERYONE,
     "terminal.write": _WHO_RUN,
 }

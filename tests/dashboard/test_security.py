@@ -19,7 +19,7 @@ PAGES = [
     "/t/blue/sandboxes/",
     "/t/blue/sandboxes/new",
     "/t/blue/sandboxes/alpha/",
-    "/t/blue/sandboxes/alpha/settings",
+    "/t/blue/sandboxes/alpha/settings/",
     "/t/blue/sandboxes/alpha/delete",
     "/t/blue/templates/",
     "/t/blue/templates/new",

@@ -41,7 +41,7 @@ def test_it_asks_again_only_while_provisioning(cast: Cast, fake: FakeApi) -> Non
     browser = cast.client(cast.viewer)
     page = browser.get(URL).content.decode()
     assert 'hx-trigger="every 1s"' in page
-    assert "it is not ready" in page
+    assert "dataplane" not in page
     fake.add_sandbox("alpha", status="failed", status_message="ImagePull: unknown image")
     fragment = browser.get(URL, headers={"HX-Request": "true"}).content.decode()
     assert "hx-trigger" not in fragment

@@ -1,0 +1,1 @@
+"""The commands of a sandbox: the list, one command's output as it comes, running, ending."""

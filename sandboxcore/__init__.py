@@ -67,6 +67,18 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from sandboxcore.journal import CommandRecord, Timeline, TimelineEntry
+    from sandboxcore.metrics import (
+        ListeningPort,
+        MetricsPoint,
+        PortList,
+        ProcessList,
+        SandboxHeld,
+        SandboxMetrics,
+        SandboxProcess,
+        SandboxUsage,
+        WorkspaceMetrics,
+        WorkspacePoint,
+    )
     from sandboxcore.models import (
         ExecutionResult,
         Gap,
@@ -130,6 +142,8 @@ __all__ = [
     "Limit",
     "Limits",
     "LimitsAndHeld",
+    "ListeningPort",
+    "MetricsPoint",
     "NewAdminKey",
     "NewApiKey",
     "OutputChunk",
@@ -137,6 +151,8 @@ __all__ = [
     "PastSandbox",
     "Pool",
     "PoolClaim",
+    "PortList",
+    "ProcessList",
     "QuotaExceededError",
     "Reconciliation",
     "ResourceAlreadyExistsError",
@@ -154,11 +170,15 @@ __all__ = [
     "SandboxClientError",
     "SandboxConnectionError",
     "SandboxError",
+    "SandboxHeld",
     "SandboxHistory",
+    "SandboxMetrics",
     "SandboxNotReadyError",
     "SandboxOperationError",
+    "SandboxProcess",
     "SandboxServerReloadError",
     "SandboxTemplate",
+    "SandboxUsage",
     "ServerCapabilities",
     "ServiceURL",
     "Skipped",
@@ -184,6 +204,8 @@ __all__ = [
     "WorkspaceCounts",
     "WorkspaceHeld",
     "WorkspaceLimits",
+    "WorkspaceMetrics",
+    "WorkspacePoint",
 ]
 
 _MODELS = frozenset(
@@ -211,6 +233,20 @@ _REPORTS = frozenset(
     {"Event", "EventPage", "Limit", "Limits", "PastSandbox", "PoolClaim", "SandboxHistory", "Usage", "UsageRow"}
 )
 _SUMMARIES = frozenset({"FailedSandbox", "IdleSandbox", "Summary"})
+_METRICS = frozenset(
+    {
+        "ListeningPort",
+        "MetricsPoint",
+        "PortList",
+        "ProcessList",
+        "SandboxHeld",
+        "SandboxMetrics",
+        "SandboxProcess",
+        "SandboxUsage",
+        "WorkspaceMetrics",
+        "WorkspacePoint",
+    }
+)
 _JOURNAL = frozenset({"CommandRecord", "Timeline", "TimelineEntry"})
 _ADMINISTRATION = frozenset(
     {
@@ -229,19 +265,20 @@ _ADMINISTRATION = frozenset(
 )
 
 
+_HOMES = {
+    "reports": _REPORTS,
+    "metrics": _METRICS,
+    "journal": _JOURNAL,
+    "summaries": _SUMMARIES,
+    "administration": _ADMINISTRATION,
+    "models": _MODELS,
+}
+
+
 def _home(name: str) -> str:
     """The module that defines a public name."""
-    if name in _REPORTS:
-        return "sandboxcore.reports"
-    if name in _JOURNAL:
-        return "sandboxcore.journal"
-    if name in _SUMMARIES:
-        return "sandboxcore.summaries"
-    if name in _ADMINISTRATION:
-        return "sandboxcore.administration"
-    if name in _MODELS:
-        return "sandboxcore.models"
-    return "sandboxcore.errors" if name.endswith("Error") else "sandboxcore.client"
+    otherwise = "errors" if name.endswith("Error") else "client"
+    return f"sandboxcore.{next((home for home, names in _HOMES.items() if name in names), otherwise)}"
 
 
 def __getattr__(name: str) -> Any:

@@ -50,9 +50,14 @@ class Fields:
 
     def number(self, name: str, default: float = 0.0) -> float:
         """A number."""
+        value = self.optional_number(name)
+        return default if value is None else value
+
+    def optional_number(self, name: str) -> float | None:
+        """A number or None."""
         value = self._data.get(name)
         if value is None:
-            return default
+            return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(name, "a number", value)
         return float(value)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sandboxcore.protocol.calls import Call
-from sandboxcore.protocol.failures import extension_failure, kill_failure
+from sandboxcore.protocol.failures import extension_failure, kill_failure, looking_failure
 from sandboxcore.protocol.settings import path_segment
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ HISTORY = "/history"
 LIMITS = "/limits"
 USAGE = "/usage"
 SUMMARY = "/summary"
+METRICS = "/metrics"
 
 
 def read(path: str, extension: str, query: Query | None = None) -> Call:
@@ -33,6 +34,17 @@ def read(path: str, extension: str, query: Query | None = None) -> Call:
 def read_history(sandbox_id: str) -> Call:
     """Read what is known of a sandbox, living or ended."""
     return read(f"{HISTORY}/{path_segment(sandbox_id)}", "history")
+
+
+def read_sandbox_metrics(name: str, query: Query) -> Call:
+    """Read what a sandbox used over time."""
+    return read(f"/boxes/{path_segment(name)}{METRICS}", "metrics", query)
+
+
+def look_inside(dataplane_url: str, what: Literal["processes", "ports"]) -> Call:
+    """Read what runs, or what listens, inside a sandbox."""
+    failure = partial(looking_failure, extension=what)
+    return Call("GET", f"{dataplane_url.rstrip('/')}/{what}", failure)
 
 
 def read_pool_claims(name: str, query: Query) -> Call:

@@ -176,6 +176,16 @@ def kill_failure(reply: Reply, **about: Any) -> SandboxClientError:
     return extension_failure(reply, **about)
 
 
+def looking_failure(reply: Reply, *, extension: str) -> SandboxClientError:
+    """The error for a failed look into a sandbox, which other servers of the API do not have."""
+    refusal = reply.refusal()
+    if refusal.error_type in _BY_TYPE:
+        return _BY_TYPE[refusal.error_type](refusal.message)
+    if refusal.status == 400 and refusal.error_type:
+        return SandboxOperationError(refusal.message, operation="read", error_type=refusal.error_type)
+    return extension_failure(reply, extension=extension, resource="sandbox", action="get")
+
+
 def operation_failure(reply: Reply, *, operation: Operation, sandbox: str, path: str = "") -> SandboxClientError:
     """The error for a failed request of a sandbox's data plane."""
     refusal = reply.refusal()

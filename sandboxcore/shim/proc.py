@@ -6,14 +6,15 @@ many. A process that ends meanwhile is left out.
 
 from __future__ import annotations
 
+import errno
 import os
-import time
 from typing import NamedTuple
 
 MOST_PROCESSES = 2000
 COMMAND_BYTES = 1024
 """Of a command line that are read."""
 _PASSWD_BYTES = 64 * 1024
+_STAT_BYTES = 1 << 20
 _USER_LENGTH = 32
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -122,5 +123,11 @@ def user_of(pid: int) -> int | None:
 
 
 def machine_start() -> float:
-    """When this machine started, in seconds since the epoch."""
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    """When this machine started, in whole seconds since the epoch: the same whenever it is asked.
+
+    Raises ``OSError`` where the kernel does not say.
+    """
+    for line in read_some("/proc/stat", _STAT_BYTES).split(b"\n"):
+        if line.startswith(b"btime "):
+            return float(line.split()[1])
+    raise OSError(errno.ENODATA, "the kernel does not say when it started")

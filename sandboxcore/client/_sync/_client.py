@@ -272,9 +272,9 @@ class SandboxClient(Connection, Reports, Journal):
             return self.wait_for_sandbox(sandbox.name, timeout=timeout)
         return sandbox
 
-    def get_sandbox(self, name: str) -> Sandbox:
-        """One sandbox. Raises ``ResourceNotFoundError``."""
-        data = self._http.json(calls.get_one("sandbox", name))
+    def get_sandbox(self, name: str, *, include: Literal["usage"] | None = None) -> Sandbox:
+        """One sandbox; with ``include="usage"`` what it holds and uses. Raises ``ResourceNotFoundError``."""
+        data = self._http.json(calls.get_one("sandbox", name, include=include))
         return Sandbox.from_dict(data, self, auto_delete=False)
 
     def list_sandboxes(
@@ -295,8 +295,8 @@ class SandboxClient(Connection, Reports, Journal):
     def iter_sandboxes(self, *, page_size: int | None = None, **asked: Unpack[SandboxSelection]) -> Iterator[Sandbox]:
         """Each of the sandboxes.
 
-        ``asked`` may have ``sort``, ``q``, ``status``, ``template``, ``pool``, ``created_by``, ``created_after`` and
-        ``created_before``.
+        ``asked`` may have ``sort``, ``q``, ``status``, ``template``, ``pool``, ``created_by``, ``created_after``,
+        ``created_before`` and ``include="usage"``, for what each holds and uses.
 
         Raises what ``list_sandboxes`` raises.
         """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sandboxcore.client._sync._events import EventFeed
 from sandboxcore.client._sync._lists import List
 from sandboxcore.fields import Fields
+from sandboxcore.metrics import SandboxMetrics, WorkspaceMetrics
 from sandboxcore.protocol import extensions
 from sandboxcore.protocol.lists import parameters
 from sandboxcore.reports import EventPage, Limits, PastSandbox, PoolClaim, SandboxHistory, Usage
@@ -99,6 +100,31 @@ class Reports:
     def get_summary(self) -> Summary:
         """What the workspace has, counted at one moment; its idlest sandboxes and its newest failures."""
         return Summary.from_dict(self._http.json(extensions.read(extensions.SUMMARY, "summary")))
+
+    def get_metrics(
+        self, *, start: datetime | str | None = None, end: datetime | str | None = None, step: float | None = None
+    ) -> WorkspaceMetrics:
+        """What all sandboxes of the workspace used together: until now, and in the last hour, where no time is given.
+
+        ``step`` is seconds between two points. Raises ``ValidationError``.
+        """
+        query = parameters({"from": start, "to": end, "step": step})
+        return WorkspaceMetrics.from_dict(self._http.json(extensions.read(extensions.METRICS, "metrics", query)))
+
+    def get_sandbox_metrics(
+        self,
+        name: str,
+        *,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        step: float | None = None,
+    ) -> SandboxMetrics:
+        """What a sandbox used, as ``get_metrics``; by its identifier also after its end.
+
+        Raises ``ResourceNotFoundError`` and ``ValidationError``.
+        """
+        query = parameters({"from": start, "to": end, "step": step})
+        return SandboxMetrics.from_dict(self._http.json(extensions.read_sandbox_metrics(name, query)))
 
     def get_limits(self) -> Limits:
         """What the workspace may hold, and what it holds now."""

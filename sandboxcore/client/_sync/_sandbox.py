@@ -18,20 +18,23 @@ from sandboxcore.errors import (
     SandboxNotReadyError,
     StreamingUnsupportedError,
 )
+from sandboxcore.metrics import PortList, ProcessList
 from sandboxcore.models import ExecutionResult, SandboxRecord, sandbox_fields
-from sandboxcore.protocol import calls
+from sandboxcore.protocol import calls, extensions
 from sandboxcore.protocol.commands import CommandRequest
 from sandboxcore.protocol.settings import websocket_url
 from sandboxcore.protocol.stream import CommandStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from types import TracebackType
     from typing import Unpack
 
     from sandboxcore.client._sync._client import SandboxClient
     from sandboxcore.client._sync._service import ServiceURL
     from sandboxcore.journal import CommandRecord, Timeline
+    from sandboxcore.metrics import SandboxMetrics
     from sandboxcore.models import Page
     from sandboxcore.protocol.lists import CommandSelection
 
@@ -263,6 +266,25 @@ class Sandbox(SandboxRecord):
     def timeline(self, *, limit: int | None = None, before: str | None = None) -> Timeline:
         """What happened to the sandbox, the newest first; see ``get_timeline`` of the client."""
         return self._client.get_timeline(self.id or self.name, limit=limit, before=before)
+
+    def metrics(
+        self, *, start: datetime | str | None = None, end: datetime | str | None = None, step: float | None = None
+    ) -> SandboxMetrics:
+        """What the sandbox used over time; see ``get_sandbox_metrics`` of the client."""
+        return self._client.get_sandbox_metrics(self.id or self.name, start=start, end=end, step=step)
+
+    def processes(self) -> ProcessList:
+        """What runs inside the sandbox now. Names and command lines are the programs' own words.
+
+        Asking does not count as using the sandbox. Raises ``ResourceNotFoundError``, ``SandboxNotReadyError``,
+        ``DataplaneNotConfiguredError``, ``SandboxOperationError`` and ``ExtensionUnsupportedError``.
+        """
+        call = extensions.look_inside(self._address(), "processes")
+        return ProcessList(self._client._http.json(call))
+
+    def ports(self) -> PortList:
+        """The TCP ports on which programs inside the sandbox listen now. Raises what ``processes`` raises."""
+        return PortList(self._client._http.json(extensions.look_inside(self._address(), "ports")))
 
     def service(self, port: int, *, expires_in_seconds: int = 600) -> ServiceURL:
         """Addresses of what a program in the sandbox serves on ``port``, for programs and for browsers.

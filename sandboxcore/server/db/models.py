@@ -231,6 +231,10 @@ class Sandbox(Base):
         ),
         Index("ix_sandboxes_pool_id_warm_state", "pool_id", "warm", "state"),
         Index("ix_sandboxes_workspace_id_created_at", "workspace_id", "created_at"),
+        # A workspace's sandboxes are counted by state, and its idlest found, from this one.
+        Index(
+            "ix_sandboxes_workspace_id_warm_state_last_activity_at", "workspace_id", "warm", "state", "last_activity_at"
+        ),
         # What a workspace holds is summed at every creation: from this index alone.
         Index("ix_sandboxes_workspace_id_held", "workspace_id", "cpu_millis", "memory_bytes", "storage_bytes"),
     )

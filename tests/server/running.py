@@ -26,7 +26,7 @@ from sandboxcore.server.config import Settings
 from sandboxcore.server.db.engine import Database
 from sandboxcore.server.db.migrate import migrate
 
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 20
 POSTGRES_URL = os.environ.get("SANDBOXD_TEST_POSTGRES_URL", "")
 
@@ -109,7 +109,14 @@ class Sandboxd:
                 stdout=log,
                 stderr=log,
             )
-        found = until(lambda: self._listening(before), START_SECONDS, f"a listening server; log: {self.log_file}")
+        try:
+            found = until(lambda: self._listening(before), START_SECONDS, f"a listening server; log: {self.log_file}")
+        except AssertionError:
+            # What starts next on its port must not fail of it.
+            self.process.kill()
+            self.process.wait(STOP_SECONDS)
+            self.process = None
+            raise
         self.port, self.service_port = int(found[1]), int(found[2])
         return self
 

@@ -95,7 +95,8 @@ async def test_destroy_in_the_middle_of_a_create(runtime: NamespacesRuntime, hos
         except StartFailedError:
             continue
         await runtime.destroy(wanted.id)
-    assert host.is_clean(), host.traces()
+    # The kernel lets go of a loop device a moment after the last process that had it mounted has been killed.
+    wait_until(host.is_clean, "nothing is left")
 
 
 @pytest.mark.parametrize("victim", ["shim", "init"])

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(
 )
 SECONDS = 6.0
 THREADS = 8
+LEAST_CALLS = 100
 LIMITS = {"max_sandboxes": 14, "max_volumes": 4, "max_storage_bytes": 20 << 30}
 FINE = {200, 201, 204, 400, 404, 408, 409, 422, 429, 503, 504}
 """Answers that a call may have while others do what they like: anything but a failure of the server's own."""
@@ -54,7 +55,7 @@ class Load:
         self.statuses: list[int] = []
 
     def run(self) -> None:
-        """Load both until the time is over."""
+        """Load both until the time is over; on a busy machine until enough has been asked."""
         with ThreadPoolExecutor(THREADS) as threads:
             done = [threads.submit(self._call_on, number) for number in range(THREADS)]
         for each in self._clients:
@@ -64,7 +65,7 @@ class Load:
 
     def _call_on(self, number: int) -> None:
         chance = random.Random(self._seed * 100 + number)  # noqa: S311  # a seed that is known
-        while time.monotonic() < self.until:
+        while time.monotonic() < self.until or len(self.statuses) < LEAST_CALLS:
             which = chance.randrange(2)
             method, path, body = self._some_call(chance)
             try:
@@ -130,7 +131,6 @@ def test_whatever_both_are_asked_each_thing_happens_once(pair: Pair, killed: boo
     load.run()
     if killed:
         killer.join()
-    assert len(load.statuses) > 100
     assert {200, 201, 204} <= set(load.statuses)
     pair.one.settle()
     assert pair.told_wrongly() == []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from dashboard.lists.runner import RUNNER
 from dashboard.live.hub import HUB
 from dashboard.teams.api import close_clients
 
@@ -24,6 +25,7 @@ class Lifespan:
                 await send(_started())
             else:
                 await HUB.close()
+                await RUNNER.close()
                 await close_clients()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import path
 
+from dashboard.lists.bulk import bulk_view
+from dashboard.lists.csv import csv_view
 from dashboard.lists.page import list_view
 from dashboard.lists.spec import REGISTRY
 
@@ -20,4 +22,6 @@ def list_urls(spec: ListSpec[Any], prefix: str) -> list[URLPattern]:
     REGISTRY[spec.name] = spec
     return [
         path(prefix, list_view(spec), name=spec.name),
+        path(f"{prefix}export.csv", csv_view(spec), name=f"{spec.name}_csv"),
+        path(f"{prefix}bulk", bulk_view(spec), name=f"{spec.name}_bulk"),
     ]

@@ -1,1 +1,1 @@
-"""Pages that follow what happens: one stream of events a team from the sandbox server, one socket a page to hear of it."""
+"""Pages that follow what happens: one stream of events a team, one socket a page to hear of it."""

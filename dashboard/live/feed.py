@@ -54,7 +54,7 @@ class Listener:
 
 
 class Feed:
-    """The messages of one team. Its stream is opened at once and stays until ``close``; it is bounded in all it keeps."""
+    """The messages of one team. Its stream stays until ``close``; all that it keeps is bounded."""
 
     def __init__(self, team: Team) -> None:
         self._team = team

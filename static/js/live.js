@@ -18,7 +18,7 @@ const FINAL = new Set([4400, 4401, 4403, 4404]);
 class Part {
   constructor(element) {
     this.element = element;
-    this.last = performance.now();
+    this.last = performance.now() - PAUSE;
     this.due = false;
     this.running = false;
   }

@@ -27,7 +27,7 @@ def invalid(field: list[str], message: str) -> JSONResponse:
     return JSONResponse({"detail": [{"type": "value_error", "loc": ["body", *field], "msg": message}]}, 422)
 
 
-OURS = {"limit", "offset", "sort", "q", "status", "template", "pool", "created_by", "include", "total"}
+OURS = {"limit", "offset", "cursor", "sort", "q", "status", "template", "pool", "created_by", "include", "total"}
 
 
 def page(request: Request, key: str, rows: Iterable[dict[str, Any]], searched: tuple[str, ...]) -> JSONResponse:
@@ -45,8 +45,8 @@ def page(request: Request, key: str, rows: Iterable[dict[str, Any]], searched: t
         found = [row for row in found if any(q in (row.get(field) or "").lower() for field in searched)]
     order = asked.get("sort", "created_at")
     found.sort(key=lambda row: row.get(order.removeprefix("-")) or "", reverse=order.startswith("-"))
-    start, limit = int(asked.get("offset", 0)), int(asked.get("limit", 100))
-    more = "more" if start + limit < len(found) else None
+    start, limit = int(asked.get("cursor") or asked.get("offset", 0)), int(asked.get("limit", 100))
+    more = str(start + limit) if start + limit < len(found) else None
     return JSONResponse({key: found[start : start + limit], "total": len(found), "next_cursor": more})
 
 
@@ -71,6 +71,9 @@ class FakeApi:
             "problem": None,
             "remedy": None,
         }
+        self.told: dict[str, Any] = {}
+        """Answers of reports, by the end of their paths: ``summary``, ``limits``, ``metrics``, ``processes``, ``ports``;
+        a ``JSONResponse`` is a refusal."""
         self.answer_all: JSONResponse | None = None
         self.hide_capabilities = False
         self.refuse_create: JSONResponse | None = None
@@ -85,6 +88,9 @@ class FakeApi:
                 Route(f"{BASE}/pools", self.guarded(self.all_pools)),
                 Route(f"{BASE}/boxes", self.guarded(self.all_boxes), methods=["GET", "POST"]),
                 Route(f"{BASE}/boxes/{{name}}", self.guarded(self.one_box), methods=["GET", "PATCH", "DELETE"]),
+                Route(f"{BASE}/{{report:str}}", self.guarded(self.report)),
+                Route(f"{BASE}/boxes/{{name}}/{{report:str}}", self.guarded(self.report), methods=["GET", "POST"]),
+                Route(f"{BASE}/dataplane/{{name}}/{{report:str}}", self.guarded(self.report)),
             ]
         )
 
@@ -130,6 +136,29 @@ class FakeApi:
             "created_by": "owner",
             "last_activity_at": now.isoformat(),
             **fields,
+        }
+
+    async def report(self, request: Request) -> Response:
+        """What ``told`` has for the path's last part; counts of what there is for ``summary``."""
+        name = request.path_params["report"]
+        found = self.told.get(name, self.counts() if name == "summary" else None)
+        if found is None:
+            return Response(status_code=404)
+        return found if isinstance(found, Response) else JSONResponse(found)
+
+    def counts(self) -> dict[str, Any]:
+        """``GET /summary``."""
+        boxes = list(self.sandboxes.values())
+        states = {state: sum(box["status"] == state for box in boxes) for state in ("ready", "provisioning", "failed")}
+        return {
+            "sandboxes": {**states, "warm": 0},
+            "templates": len(self.templates),
+            "volumes": {},
+            "pools": {},
+            "ready_replicas": 0,
+            "wanted_replicas": 0,
+            "idle": [],
+            "failed": [box for box in boxes if box["status"] == "failed"],
         }
 
     async def get_capabilities(self, request: Request) -> Response:

@@ -34,10 +34,10 @@ async def rename_sandbox(*, access: Access, name: str, new_name: str) -> AsyncSa
     return sandbox
 
 
-async def delete_sandbox(*, access: Access, name: str) -> None:
-    """End a sandbox and everything in it."""
+async def delete_sandbox(*, access: Access, name: str, known_as: str | None = None) -> None:
+    """End a sandbox and everything in it; ``known_as`` is its name where ``name`` is its identifier."""
     await client_for(access.team, access.user).delete_sandbox(name)
-    await note(access, "sandbox.deleted", name)
+    await note(access, "sandbox.deleted", known_as or name)
 
 
 async def change_lifetimes(

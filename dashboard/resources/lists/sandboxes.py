@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from django.utils.html import format_html
 
 from dashboard.lists import cells
-from dashboard.lists.spec import Column, Empty, Filter, Link, ListSpec, Rows, fixed
+from dashboard.lists.spec import BulkAction, Choice, Column, Empty, Filter, Link, ListSpec, Rows, fixed
 from dashboard.resources import snippets
-from dashboard.resources.lifetimes import end_of_idleness, end_of_lifetime
+from dashboard.resources.actions import sandboxes as actions
+from dashboard.resources.lifetimes import end_of_idleness, end_of_lifetime, moment
 from dashboard.resources.listing import is_addressable
 from dashboard.resources.lists import choices
 from dashboard.teams.api import client_for
+from sandboxcore import ResourceNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-    from datetime import datetime
 
     from dashboard.lists.query import Query
     from dashboard.teams.access import Access
     from sandboxcore.models import SandboxRecord
+
+
+NO_END = "0"
 
 
 async def _fetch(access: Access, query: Query) -> Rows[SandboxRecord]:
@@ -54,6 +59,33 @@ def _actions(access: Access, sandbox: SandboxRecord) -> Sequence[Link]:
     if access.can("sandbox.delete"):
         links.append(Link("Delete", "trash", _page("sandbox_delete", access, sandbox), dialog=True))
     return links
+
+
+async def _delete(access: Access, key: str, choice: str) -> str:
+    try:
+        found = await client_for(access.team, access.user).get_sandbox(key)
+        await actions.delete_sandbox(access=access, name=key, known_as=found.name)
+    except ResourceNotFoundError:
+        return "It was gone already."
+    return ""
+
+
+async def _extend(access: Access, key: str, choice: str) -> str:
+    """Put the end of its lifetime off, so that it lies as far ahead as chosen; never bring it nearer."""
+    found = await client_for(access.team, access.user).get_sandbox(key)
+    end, born = end_of_lifetime(found), moment(found.created_at)
+    if end is None or born is None:
+        return "It has no end."
+    if choice == NO_END:
+        await actions.change_lifetimes(access=access, name=key, ttl_seconds=0)
+        return ""
+    wanted = datetime.now(UTC) + timedelta(seconds=int(choice))
+    if wanted <= end:
+        return "It lives longer anyway."
+    # The server takes whole minutes.
+    minutes = -(-(wanted - born).total_seconds() // 60)
+    await actions.change_lifetimes(access=access, name=key, ttl_seconds=int(minutes) * 60)
+    return ""
 
 
 def _name(name: str, sandbox: SandboxRecord, access: Access) -> str:
@@ -118,6 +150,36 @@ SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
         Filter("template", "Template", choices.templates),
         Filter("pool", "Pool", choices.pools),
         Filter("created_by", "Created by", choices.people),
+    ),
+    bulk=(
+        BulkAction(
+            "extend",
+            "Extend",
+            "clock-plus",
+            "sandbox.update",
+            "extended",
+            "Nothing is lost. A sandbox that has no end, or a later one, stays as it is; stopping when idle does too.",
+            _extend,
+            choices=(
+                Choice("3600", "at least 1 hour from now"),
+                Choice("14400", "at least 4 hours from now"),
+                Choice("86400", "at least 1 day from now"),
+                Choice("604800", "at least 7 days from now"),
+                Choice(NO_END, "until deleted"),
+            ),
+            choices_label="Lifetime",
+        ),
+        BulkAction(
+            "delete",
+            "Delete",
+            "trash",
+            "sandbox.delete",
+            "deleted",
+            "Every command that runs in them is ended, and every file in them is lost. What is on volumes stays. "
+            "This cannot be undone.",
+            _delete,
+            danger=True,
+        ),
     ),
     fetch=_fetch,
     walk=_walk,

@@ -3,8 +3,11 @@ import { registerShortcut } from "../shortcuts.js";
 
 const rows = (page) => [...page.querySelectorAll("tr[data-key]")];
 
-function stopOf(row) {
-  return row.querySelector("[data-row-link]") ?? row.querySelector("[data-check-row]") ?? row;
+/** What of a row takes the focus. */
+export function stopOf(row) {
+  const stop = row.querySelector("[data-row-link]") ?? row.querySelector("[data-check-row]") ?? row;
+  if (stop === row) row.tabIndex = -1;
+  return stop;
 }
 
 function move(page, step) {
@@ -13,7 +16,6 @@ function move(page, step) {
   const at = all.indexOf(document.activeElement?.closest("tr[data-key]"));
   const next = at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step));
   const stop = stopOf(all[next]);
-  if (stop === all[next]) stop.tabIndex = -1;
   stop.focus();
   all[next].scrollIntoView({ block: "nearest" });
 }
@@ -26,7 +28,7 @@ export function startKeys(page) {
   registerShortcut("j", "Next row", () => move(page, 1), "Lists");
   registerShortcut("k", "Previous row", () => move(page, -1), "Lists");
   registerShortcut("o", "Open the row", () => current(page)?.querySelector("[data-row-link]")?.click(), "Lists");
-  if (page.querySelector("[data-check-row]") || page.dataset.bulk !== undefined) {
+  if ("listBulk" in page.dataset) {
     registerShortcut("x", "Select the row, or not", () => current(page)?.querySelector("[data-check-row]")?.click(), "Lists");
   }
   if (search) {

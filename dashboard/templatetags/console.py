@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from dashboard import quantities
 from dashboard.audit.registry import SENTENCES
 from dashboard.sections import ACTIONS, Place, places
 from dashboard.vendored import ICONS
@@ -105,6 +106,10 @@ def control(field: BoundField) -> SafeString:
     """A form field's widget, dressed as the kit's."""
     kind = "form-select" if isinstance(field.field.widget, forms.Select) else "form-control"
     return field.as_widget(attrs={"class": f"{kind} is-invalid" if field.errors else kind})
+
+
+register.filter("told_cpu", quantities.tell_cpu)
+register.filter("told_bytes", quantities.tell_bytes)
 
 
 @register.filter

@@ -24,7 +24,7 @@ function start(form) {
   const said = form.querySelector("[data-end]");
   const update = (event) => {
     for (const part of form.querySelectorAll("[data-own]")) part.hidden = form.elements[part.dataset.own].value !== OTHER;
-    if (event) said.textContent = words(form);
+    if (event && said) said.textContent = words(form);
   };
   form.addEventListener("input", update);
   update();

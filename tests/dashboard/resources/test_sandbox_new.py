@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.dashboard.fake_api import FakeApi
 
 URL = "/t/blue/sandboxes/new"
-FORM = {"template": "python", "name": "alpha", "ttl_seconds": "3600", "idle_ttl_seconds": "0"}
+FORM = {"template": "python", "name": "alpha", "lifetime": "3600", "idle": "0"}
 
 
 def test_it_works(cast: Cast, fake: FakeApi) -> None:
@@ -92,5 +92,5 @@ def test_without_templates_it_leads_to_making_one(cast: Cast) -> None:
 
 def test_an_unknown_lifetime_is_refused(cast: Cast, fake: FakeApi) -> None:
     fake.add_template("python")
-    assert cast.client(cast.member).post(URL, FORM | {"ttl_seconds": "7"}).status_code == 422
+    assert cast.client(cast.member).post(URL, FORM | {"lifetime": "7"}).status_code == 422
     assert not fake.sandboxes

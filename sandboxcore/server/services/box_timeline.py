@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_COMMAND = 500
 """Characters of a command line that an entry shows: a page has up to a thousand."""
-MAX_LENGTH = 1024
+MAX_LENGTH = 2048
 """Of a position as text."""
 _LARGEST = 2**63
 

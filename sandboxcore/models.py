@@ -207,6 +207,8 @@ class Volume:
     status: str = "ready"
     status_message: str | None = None
     created_by: str | None = None
+    wanted_size: str | None = None
+    """To which it is growing now."""
     used_bytes: int | None = None
     """What its files take; with the next two only where ``include="usage"`` asked for it and the server can tell."""
     usable_bytes: int | None = None
@@ -227,6 +229,7 @@ class Volume:
             status=fields.text("status", "ready"),
             status_message=fields.optional_text("status_message"),
             created_by=fields.optional_text("created_by"),
+            wanted_size=fields.optional_text("wanted_size"),
             used_bytes=fields.optional_integer("used_bytes"),
             usable_bytes=fields.optional_integer("usable_bytes"),
             used_by=VolumeUsers.from_dict(data["used_by"]) if data.get("used_by") is not None else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +90,14 @@ def update(resource: Resource, name: str, changes: Mapping[str, Any]) -> Call:
     return _named("PATCH", resource, "update", name, body=changes, settled=settled)
 
 
-def create_volume(name: str, size: str, timeout: float) -> Call:
-    """Create a volume and wait until it can be used."""
-    body = {"name": name, "size": size, "wait_for_ready": True, "timeout": timeout}
+def grow_volume(name: str, size: str) -> Call:
+    """Begin to let a volume grow, without waiting until it has."""
+    return replace(update("volume", name, {"size": size}), body={"size": size, "wait_for_ready": False})
+
+
+def create_volume(name: str, size: str, timeout: float, *, wait_for_ready: bool = True) -> Call:
+    """Create a volume; it can be used when it is ready."""
+    body = {"name": name, "size": size, "wait_for_ready": wait_for_ready, "timeout": timeout}
     return _create("volume", body, {"size": size}, timeout + CREATE_MARGIN)
 
 
@@ -106,10 +111,10 @@ def create_template(name: str, image: str, resources: ResourceSpec, mounts: Iter
     return _create("template", body, {"image": image})
 
 
-def create_pool(name: str, template_name: str, replicas: int, timeout: float) -> Call:
-    """Create a pool and wait until its sandboxes are ready."""
+def create_pool(name: str, template_name: str, replicas: int, timeout: float, *, wait_for_ready: bool = True) -> Call:
+    """Create a pool; it fills by itself."""
     asked = {"template_name": template_name, "replicas": replicas}
-    body = {"name": name, **asked, "wait_for_ready": True, "timeout": timeout}
+    body = {"name": name, **asked, "wait_for_ready": wait_for_ready, "timeout": timeout}
     return _create("pool", body, asked, timeout + CREATE_MARGIN)
 
 

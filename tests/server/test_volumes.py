@@ -326,3 +326,28 @@ async def test_a_key_needs_the_scope(inside: Start) -> None:
     assert (await server.client.get("/volumes", headers=headers)).status_code == 200
     refused = await server.client.post("/volumes", json={"name": "data", "size": "1Gi"}, headers=headers)
     assert refused.status_code == 403
+
+
+async def test_who_does_not_wait_for_growth_sees_it_go_on(inside: Start) -> None:
+    server = await inside()
+    await server.client.post("/volumes", json={"name": "v", "size": "16Mi"})
+    assert (await server.client.get("/volumes/v")).json()["wanted_size"] is None
+    server.runtime.may_change_volumes.clear()
+    begun = await server.client.patch("/volumes/v", json={"size": "32Mi", "wait_for_ready": False})
+    assert begun.status_code == 200, begun.text
+    assert (begun.json()["size"], begun.json()["wanted_size"], begun.json()["status"]) == ("16Mi", "32Mi", "ready")
+    server.runtime.may_change_volumes.set()
+    async with asyncio.timeout(10):
+        while (await server.client.get("/volumes/v")).json()["wanted_size"] is not None:
+            await asyncio.sleep(0.01)
+    assert (await server.client.get("/volumes/v")).json()["size"] == "32Mi"
+
+
+async def test_who_does_not_wait_for_growth_is_told_what_is_refused(inside: Start) -> None:
+    server = await inside()
+    await server.client.post("/volumes", json={"name": "v", "size": "16Mi"})
+    server.runtime.volume_error = VolumeInUseError("it is mounted")
+    refused = await server.client.patch("/volumes/v", json={"size": "32Mi", "wait_for_ready": False})
+    assert refused.status_code == 400, refused.text
+    server.runtime.volume_error = None
+    assert (await server.client.get("/volumes/v")).json()["wanted_size"] is None

@@ -70,13 +70,17 @@ class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
         """What the server's runtime enforces. Raises ``SandboxAPIError`` on a server that does not tell."""
         return ServerCapabilities.from_dict(await self._http.json(calls.get_capabilities()))
 
-    async def create_volume(self, name: str, size: str, *, timeout: int = 60) -> Volume:
+    async def create_volume(self, name: str, size: str, *, timeout: int = 60, wait_for_ready: bool = True) -> Volume:
         """Create a volume of ``size`` (``1Gi``) and wait, at most ``timeout`` seconds, until it can be used.
+
+        ``wait_for_ready=False`` returns at once.
 
         Raises ``ResourceAlreadyExistsError``, ``ResourceCreationError``, ``ResourceTimeoutError``,
         ``ValidationError`` and ``QuotaExceededError``.
         """
-        return Volume.from_dict(await self._http.json(calls.create_volume(name, size, timeout)))
+        return Volume.from_dict(
+            await self._http.json(calls.create_volume(name, size, timeout, wait_for_ready=wait_for_ready))
+        )
 
     async def get_volume(self, name: str, *, include: Literal["usage"] | None = None) -> Volume:
         """One volume; with ``include="usage"`` how full it is and who uses it. Raises ``ResourceNotFoundError``."""
@@ -104,6 +108,13 @@ class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
         Raises what ``list_volumes`` raises.
         """
         return self._volumes.walk(asked, page_size)
+
+    async def grow_volume(self, name: str, size: str) -> Volume:
+        """Begin to let a volume grow and return at once; ``wanted_size`` is set until it has, or could not.
+
+        Raises what ``update_volume`` raises, for what the server finds out at once.
+        """
+        return Volume.from_dict(await self._http.json(calls.grow_volume(name, size)))
 
     async def update_volume(self, name: str, *, new_name: str | None = None, size: str | None = None) -> Volume:
         """Rename or grow a volume.
@@ -175,13 +186,21 @@ class AsyncSandboxClient(AsyncConnection, AsyncReports, AsyncJournal):
         """Delete a template. Raises ``ResourceNotFoundError``, and ``ResourceInUseError`` while anything uses it."""
         await self._http.fetch(calls.delete("template", name))
 
-    async def create_pool(self, name: str, template_name: str, replicas: int, *, timeout: int = 30) -> Pool:
+    async def create_pool(
+        self, name: str, template_name: str, replicas: int, *, timeout: int = 30, wait_for_ready: bool = True
+    ) -> Pool:
         """Keep ``replicas`` (1-100) sandboxes of a template ready, and wait until they are, 10-600 seconds.
+
+        ``wait_for_ready=False`` returns at once.
 
         Raises ``ResourceNotFoundError`` for the template, ``ValidationError`` if that has volumes,
         ``ResourceAlreadyExistsError``, ``ResourceTimeoutError`` and ``QuotaExceededError``.
         """
-        return Pool.from_dict(await self._http.json(calls.create_pool(name, template_name, replicas, timeout)))
+        return Pool.from_dict(
+            await self._http.json(
+                calls.create_pool(name, template_name, replicas, timeout, wait_for_ready=wait_for_ready)
+            )
+        )
 
     async def get_pool(self, name: str) -> Pool:
         """One pool. Raises ``ResourceNotFoundError``."""

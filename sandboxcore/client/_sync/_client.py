@@ -71,13 +71,17 @@ class SandboxClient(Connection, Reports, Journal):
         """What the server's runtime enforces. Raises ``SandboxAPIError`` on a server that does not tell."""
         return ServerCapabilities.from_dict(self._http.json(calls.get_capabilities()))
 
-    def create_volume(self, name: str, size: str, *, timeout: int = 60) -> Volume:
+    def create_volume(self, name: str, size: str, *, timeout: int = 60, wait_for_ready: bool = True) -> Volume:
         """Create a volume of ``size`` (``1Gi``) and wait, at most ``timeout`` seconds, until it can be used.
+
+        ``wait_for_ready=False`` returns at once.
 
         Raises ``ResourceAlreadyExistsError``, ``ResourceCreationError``, ``ResourceTimeoutError``,
         ``ValidationError`` and ``QuotaExceededError``.
         """
-        return Volume.from_dict(self._http.json(calls.create_volume(name, size, timeout)))
+        return Volume.from_dict(
+            self._http.json(calls.create_volume(name, size, timeout, wait_for_ready=wait_for_ready))
+        )
 
     def get_volume(self, name: str, *, include: Literal["usage"] | None = None) -> Volume:
         """One volume; with ``include="usage"`` how full it is and who uses it. Raises ``ResourceNotFoundError``."""
@@ -105,6 +109,13 @@ class SandboxClient(Connection, Reports, Journal):
         Raises what ``list_volumes`` raises.
         """
         return self._volumes.walk(asked, page_size)
+
+    def grow_volume(self, name: str, size: str) -> Volume:
+        """Begin to let a volume grow and return at once; ``wanted_size`` is set until it has, or could not.
+
+        Raises what ``update_volume`` raises, for what the server finds out at once.
+        """
+        return Volume.from_dict(self._http.json(calls.grow_volume(name, size)))
 
     def update_volume(self, name: str, *, new_name: str | None = None, size: str | None = None) -> Volume:
         """Rename or grow a volume.
@@ -174,13 +185,19 @@ class SandboxClient(Connection, Reports, Journal):
         """Delete a template. Raises ``ResourceNotFoundError``, and ``ResourceInUseError`` while anything uses it."""
         self._http.fetch(calls.delete("template", name))
 
-    def create_pool(self, name: str, template_name: str, replicas: int, *, timeout: int = 30) -> Pool:
+    def create_pool(
+        self, name: str, template_name: str, replicas: int, *, timeout: int = 30, wait_for_ready: bool = True
+    ) -> Pool:
         """Keep ``replicas`` (1-100) sandboxes of a template ready, and wait until they are, 10-600 seconds.
+
+        ``wait_for_ready=False`` returns at once.
 
         Raises ``ResourceNotFoundError`` for the template, ``ValidationError`` if that has volumes,
         ``ResourceAlreadyExistsError``, ``ResourceTimeoutError`` and ``QuotaExceededError``.
         """
-        return Pool.from_dict(self._http.json(calls.create_pool(name, template_name, replicas, timeout)))
+        return Pool.from_dict(
+            self._http.json(calls.create_pool(name, template_name, replicas, timeout, wait_for_ready=wait_for_ready))
+        )
 
     def get_pool(self, name: str) -> Pool:
         """One pool. Raises ``ResourceNotFoundError``."""

@@ -90,6 +90,9 @@ class VolumePatch(Body):
 
     name: Name | None = None
     size: Quantity | None = None
+    wait_for_ready: Annotated[
+        bool, Field(description="Whether the answer comes when it has grown; else it tells `wanted_size` until then.")
+    ] = True
 
 
 class VolumeOut(Body):
@@ -98,6 +101,7 @@ class VolumeOut(Body):
     id: str
     name: str
     size: str
+    wanted_size: Annotated[str | None, Field(description="To which it is growing now.")]
     storage_class: str
     status: Annotated[str, Field(examples=["provisioning", "ready", "failed"])]
     status_message: str | None

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sandboxcore.server.core import Core
 
 router = APIRouter(prefix="/volumes", tags=["volumes"])
+SOON_SECONDS = 1.0
+"""What is refused is refused within that, so that also who does not wait is told."""
 MEASURE_SECONDS = 2.0
 """After so long a volume is shown without how full it is."""
 
@@ -97,7 +99,10 @@ async def _add_usage(core: Core, views: list[dict[str, Any]]) -> None:
 
 @router.patch("/{name}", response_model=VolumeOut, responses=errors(400, 404, 409, 422, 429, 503))
 async def update_volume(request: Request, actor: Manager, name: str, body: VolumePatch) -> Response:
-    """Rename a volume, or let it grow while no sandbox uses it; it never shrinks."""
+    """Rename a volume, or let it grow while no sandbox uses it; it never shrinks.
+
+    Without `wait_for_ready` the answer comes within a second, with what has failed by then; later failures are events.
+    """
     core = get_core(request)
     volume = await volumes.get_volume(core.database, caller=actor, name=name)
     if body.size is not None:
@@ -105,9 +110,9 @@ async def update_volume(request: Request, actor: Manager, name: str, body: Volum
         growing = await volumes.want_size(core.database, actor=actor, name=name, new_name=body.name, size=size)
         if growing is not None:
             work = core.volumes.grow(growing)
-            await asyncio.wait({work})
+            await asyncio.wait({work}, timeout=None if body.wait_for_ready else SOON_SECONDS)
             # Cancelled where the volume is deleted meanwhile: then it is not found below.
-            failure = None if work.cancelled() else work.result()
+            failure = work.result() if work.done() and not work.cancelled() else None
             if failure is not None:
                 raise failure.as_error()
     if body.name is not None:

@@ -36,6 +36,7 @@ def volume_view(volume: Volume) -> dict[str, Any]:
         "id": volume.id,
         "name": volume.name,
         "size": volume.size,
+        "wanted_size": volume.wanted_size,
         "storage_class": volume.storage_class,
         "status": volume.state,
         "status_message": volume.status_message,

@@ -34,6 +34,8 @@ class CloseCode(IntEnum):
     NOT_ALLOWED = 4403
     GONE = 4404
     SILENT = 4408
+    TAKEN_OVER = 4409
+    EXPIRED = 4410
 
 
 class Closing(Exception):  # noqa: N818  # not an error: how a pump says that the socket is done

@@ -34,9 +34,9 @@ def create_session(*, access: Access, sandbox_id: str, sandbox_name: str) -> Ter
     return session
 
 
-async def mark_started(session_id: UUID) -> None:
-    """Note that the shell runs. Safe to repeat: the first time stays."""
-    await TerminalSession.objects.filter(id=session_id, started_at=None).aupdate(started_at=timezone.now())
+async def mark_started(session_id: UUID, *, pid: int | None = None) -> None:
+    """Note that the shell runs, as process ``pid`` of its sandbox. Safe to repeat: the first time stays."""
+    await TerminalSession.objects.filter(id=session_id, started_at=None).aupdate(started_at=timezone.now(), pid=pid)
 
 
 @sync_to_async

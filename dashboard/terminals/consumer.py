@@ -17,6 +17,7 @@ from dashboard.terminals import pumps
 from dashboard.terminals.access import VIEW, admit
 from dashboard.terminals.line import Line
 from dashboard.terminals.link import open_terminal
+from dashboard.terminals.output import OutputPump
 from dashboard.terminals.seat import Seat
 
 if TYPE_CHECKING:
@@ -70,13 +71,16 @@ class TerminalConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
         opening = await line.opening_within(OPEN_SECONDS)
         async with open_terminal(grant, opening) as terminal:
             seat = Seat(grant, opening, line)
-            await line.say(seat.welcome())
             with seat.taken():
+                await line.say(seat.welcome(terminal.taken))
                 await first_of(
                     line.post_all(),
-                    pumps.pump_output(line, terminal, seat, grant.session.id),
+                    OutputPump(line, terminal, seat, grant.session.id).run(),
                     pumps.pump_input(line, terminal, seat),
                     pumps.pump_sizes(line, terminal, seat),
+                    pumps.pump_wishes(line, terminal, seat),
+                    seat.tell_people(),
+                    seat.until_replaced(),
                     pumps.keep_alive(line),
                     pumps.recheck(self.scope, seat),
                 )

@@ -14,6 +14,7 @@ from dashboard.terminals.protocol import (
     decode_control,
     decode_input,
     decode_open,
+    decode_page,
     decode_size,
     decode_taken,
     encode_output,
@@ -41,9 +42,14 @@ class Line:
         self.window = OutputWindow(0, OUTPUT_WINDOW)
         self.heard = asyncio.Event()
         """Set by every message of the page."""
-        self._size: Size | None = None
+        self.size: Size | None = None
+        """What the page would have; None before it has said."""
         self._resized = asyncio.Event()
+        self._wishes: dict[str, None] = {}
+        self._wished = asyncio.Event()
         self._controls: asyncio.Queue[dict[str, Any]] = asyncio.Queue(CONTROL_MESSAGES)
+        self.on_keyboard: Callable[[int], None] = lambda _: None
+        """Called with the page that this one wants to have the keyboard."""
 
     def receive(self, text: str | None, data: bytes | None) -> None:
         """Take one message of the page. Raises ``Closing``."""
@@ -60,15 +66,20 @@ class Line:
         if not self._open.done():
             opening = decode_open(message)
             self.window = OutputWindow(opening.offset, OUTPUT_WINDOW)
-            # A shell that runs already has the size of whoever was there before.
-            self._resize(opening.size)
+            self.size = opening.size
             self._open.set_result(opening)
             return
         match message.get("type"):
             case "taken":
                 self.window.take(decode_taken(message))
             case "resize":
-                self._resize(decode_size(message))
+                self.size = decode_size(message)
+                self.resize()
+            case "skip" | "redraw" as wish:
+                self._wishes[wish] = None
+                self._wished.set()
+            case "keyboard":
+                self.on_keyboard(decode_page(message))
             case "ping":
                 self.post({"type": "pong", "id": message.get("id")})
             case "pong":
@@ -76,8 +87,8 @@ class Line:
             case _:
                 raise Closing(CloseCode.BAD_MESSAGE, "unknown type of message")
 
-    def _resize(self, size: Size) -> None:
-        self._size = size
+    def resize(self) -> None:
+        """Have ``resized`` return the page's size: it changed, or it has become the one that counts."""
         self._resized.set()
 
     async def opening_within(self, seconds: float) -> Open:
@@ -92,8 +103,17 @@ class Line:
         while True:
             await self._resized.wait()
             self._resized.clear()
-            if self._size is not None:
-                return self._size
+            if self.size is not None:
+                return self.size
+
+    async def wish(self) -> str:
+        """Return what the page wants done next, ``skip`` or ``redraw``; the same wish twice is one."""
+        while not self._wishes:
+            self._wished.clear()
+            await self._wished.wait()
+        wish = next(iter(self._wishes))
+        del self._wishes[wish]
+        return wish
 
     def post(self, message: dict[str, Any]) -> None:
         """Leave a small message for the page. Raises ``Closing`` when it has not read the last ones."""

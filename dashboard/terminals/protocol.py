@@ -7,19 +7,27 @@ the bytes that this page (``client``) ever typed, so that a retry after a reconn
 Text messages are JSON objects with a ``type``:
 
 from the page
-    ``open``    first message: ``client, offset, rows, cols``; ``offset`` is the first byte of output wanted
-    ``taken``   ``offset``: output before it has been drawn; the console keeps ``OUTPUT_WINDOW`` beyond it in flight
-    ``resize``  ``rows, cols``
-    ``ping``    ``id``; and ``pong`` in answer to one
+    ``open``      first message: ``client, offset, rows, cols``; ``offset`` is the first byte of output wanted
+    ``taken``     ``offset``: output before it has been drawn; the console keeps ``OUTPUT_WINDOW`` beyond it in flight
+    ``resize``    ``rows, cols``: the size that this page would give the shell
+    ``skip``      what was not sent yet is to be passed over but for its end: the person has interrupted a flood
+    ``redraw``    the program on the screen is to draw it again
+    ``keyboard``  ``to``: the page (``id`` of ``people``) that is to have the keyboard; this page may always take it
+    ``ping``      ``id``; and ``pong`` in answer to one
 
 from the console
-    ``opened``  ``read_only``, and ``input``: how much of this client's typing is already taken (null: unknown client)
-    ``live``    ``offset``: output before it is a replay, whose questions to the terminal were answered long ago
-    ``answer``  ``on``: whether this page's terminal is the one that answers such questions
-    ``gap``     ``from, to``: output that is no longer kept
-    ``taken``   ``offset``: typing before it is on its way to the shell
-    ``exit``    ``exit_code``; then the console closes
-    ``ping``    ``id``; and ``pong`` in answer to one
+    ``opened``    ``read_only``; ``input``: how much of this client's typing is already taken (null: unknown client);
+                  ``you``: this page's id
+    ``people``    ``people``: who has this shell open, each ``id, name, you, may_type``; ``keyboard``: the id of the
+                  page that has the keyboard, or null; ``rows, cols``: the shell's size, which follows that page
+    ``live``      ``offset``: output before it is a replay, whose questions to the terminal were answered long ago
+    ``answer``    ``on``: whether this page's terminal is the one that answers such questions
+    ``gap``       ``from, to``: output that is no longer kept, or that ``skip`` has passed over
+    ``modes``     ``sequence``: brings a terminal that has not seen what came before to the modes that hold here
+    ``taken``     ``offset``: typing before it was taken by the shell's session, which remembers it
+    ``refused``   ``offset``: typing from it on is dropped; somebody else has the keyboard
+    ``exit``      ``exit_code``; then the console closes
+    ``ping``      ``id``; and ``pong`` in answer to one
 """
 
 from __future__ import annotations
@@ -35,7 +43,7 @@ from dashboard.sockets import CloseCode, Closing
 OFFSET: Final = struct.Struct("!Q")
 MAX_MESSAGE: Final = 64 * 1024
 """Most bytes of one message from a page."""
-OUTPUT_WINDOW: Final = 512 * 1024
+OUTPUT_WINDOW: Final = 256 * 1024
 """Most bytes of output on their way to one page."""
 MAX_OFFSET: Final = 2**53 - 1
 """A page counts in doubles."""
@@ -100,6 +108,11 @@ def decode_size(message: dict[str, Any]) -> Size:
 def decode_taken(message: dict[str, Any]) -> int:
     """The offset of a ``taken`` message. Raises ``Closing``."""
     return _offset(message.get("offset"))
+
+
+def decode_page(message: dict[str, Any]) -> int:
+    """The page's id in a ``keyboard`` message. Raises ``Closing``."""
+    return _number(message.get("to"), 0, 2**31)
 
 
 def _offset(value: object) -> int:

@@ -7,77 +7,56 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from dashboard.sockets import PING_SECONDS, RECHECK_SECONDS, CloseCode, Closing
 from dashboard.terminals.access import admit
-from dashboard.terminals.actions import mark_ended
-from dashboard.terminals.link import Ended, Lost, Output
-from dashboard.terminals.shells import MissingInputError
+from dashboard.terminals.typing import MissingInputError
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from dashboard.terminals.line import Line
     from dashboard.terminals.link import Terminal
     from dashboard.terminals.seat import Seat
 
 SILENT_SECONDS = 60.0
-REPLAY_PAUSE = 0.1
-"""Output that pauses for so many seconds has caught up with the shell."""
-REPLAY_BYTES = 4 * 1024 * 1024
-"""No replay is longer than the buffer that it comes from."""
-
-
-async def pump_output(line: Line, terminal: Terminal, seat: Seat, session_id: UUID) -> NoReturn:
-    """Shell to page. Stops reading the shell while the page has a window's worth of output to draw."""
-    while True:
-        await line.window.room()
-        match await _next(line, terminal, seat):
-            case Output(offset, data):
-                await line.show(offset, data)
-                seat.shown(line.window.sent)
-            case Lost(start, end):
-                line.window.skip(end)
-                await line.say({"type": "gap", "from": start, "to": end})
-            case Ended(exit_code, reason):
-                await mark_ended(session_id, exit_code=exit_code)
-                await line.say({"type": "exit", "exit_code": exit_code})
-                # A shell that ended with its sandbox is not worth a new one.
-                await terminal.check_sandbox()
-                raise Closing(CloseCode.ENDED, reason)
-
-
-async def _next(line: Line, terminal: Terminal, seat: Seat) -> Output | Lost | Ended:
-    """The shell's next event; tells the page when the replay of old output has come to its end."""
-    if not seat.replaying:
-        return await terminal.next()
-    coming = asyncio.ensure_future(terminal.next())
-    try:
-        done, _ = await asyncio.wait({coming}, timeout=REPLAY_PAUSE)
-        if not done or line.window.sent - seat.start > REPLAY_BYTES:
-            seat.replaying = False
-            await line.say({"type": "live", "offset": line.window.sent})
-        return await coming
-    finally:
-        coming.cancel()
 
 
 async def pump_input(line: Line, terminal: Terminal, seat: Seat) -> NoReturn:
-    """Page to shell, in order and each byte once. What a person who may only look types is dropped."""
+    """Page to shell, in order and each byte once. What a page types without the keyboard is dropped, and it is told."""
     while True:
         offset, data = await line.typed.get()
-        if not seat.may_type:
-            continue
-        try:
-            taken = await seat.typing.deliver(offset, data, terminal.write)
-        except MissingInputError as error:
-            raise Closing(CloseCode.BAD_MESSAGE, str(error)) from error
-        await line.say({"type": "taken", "offset": taken})
+        if not seat.types() or (seat.expected is not None and offset > seat.expected):
+            await line.say({"type": "refused", "offset": seat.awaited})
+        elif seat.expected is None:
+            await line.say({"type": "taken", "offset": await _deliver(seat, offset, data, terminal)})
+        else:
+            await terminal.type(offset, data)
+            seat.expected = max(seat.expected, offset + len(data))
+
+
+async def _deliver(seat: Seat, offset: int, data: bytes, terminal: Terminal) -> int:
+    """Type where the server does not number input; how much is taken now. Raises ``Closing``."""
+    try:
+        return await seat.typing.deliver(offset, data, terminal.write)
+    except MissingInputError as error:
+        raise Closing(CloseCode.BAD_MESSAGE, str(error)) from error
 
 
 async def pump_sizes(line: Line, terminal: Terminal, seat: Seat) -> NoReturn:
-    """The page's newest size to the shell."""
+    """The page's newest size to the shell, while it has the keyboard."""
     while True:
         size = await line.resized()
-        if seat.may_type:
+        if seat.holds:
             await terminal.resize(size)
+            seat.resized(size)
+
+
+async def pump_wishes(line: Line, terminal: Terminal, seat: Seat) -> NoReturn:
+    """What the page wants done."""
+    while True:
+        wish = await line.wish()
+        if wish == "skip" and seat.expected is not None and not seat.skipping:
+            seat.skipping = True
+            line.window.hurry(True)
+            await terminal.skip()
+        elif wish == "redraw" and seat.holds and line.size is not None:
+            await terminal.redraw(line.size)
 
 
 async def keep_alive(line: Line) -> NoReturn:

@@ -1,106 +1,138 @@
-"""What this process remembers of each shell across the connections of its pages.
+"""The shells that pages of this process have open: who is there, who has the keyboard, whose terminal answers.
 
-Two things must outlive a connection that drops: how much of a page's typing was taken, so that a retry types
-nothing twice, and which output a terminal has already answered, so that a replay answers nothing twice.
+Everybody who may type may take the keyboard. Without asking it goes to the first who types while nobody has it, and
+from one page of a person to another page of the same person. The shell has the size of the page that has it, and the
+terminal of that page answers the questions in the output; while nobody has it, the newest page's that might.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from dashboard.terminals.typing import Typings
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
-MAX_CLIENTS = 64
-"""Pages remembered a shell, those seen last."""
+    from dashboard.terminals.protocol import Size
+
 MAX_SHELLS = 2048
 """Shells remembered with no page open, those seen last."""
 
 
 class Page(Protocol):
-    """A connected page that may type."""
+    """A connected page, as a shell sees it."""
+
+    client: str
+    person: str
+    """The same for every page of one person."""
+    name: str
+    may_type: bool
+    number: int
+    """Tells it from the shell's other pages; given by ``enter``."""
 
     def answer(self, on: bool, /) -> None:
         """Be told whether this page's terminal answers the questions in the output."""
 
+    def look(self) -> None:
+        """Be told that somebody came or left, that the keyboard moved, or that the size changed."""
 
-@dataclass(slots=True)
-class Typing:
-    """How much of one page's typing was taken. Held by every connection of that page, old and new."""
+    def seat_size(self) -> None:
+        """Be told that the shell is to have this page's size."""
 
-    taken: int
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def deliver(self, offset: int, data: bytes, write: Callable[[bytes], Awaitable[None]]) -> int:
-        """Write what is new in ``data`` and return how much is taken now.
-
-        One connection at a time, and a write that has begun is finished even when its connection ends, so that
-        what follows on the next connection neither overtakes nor repeats it.
-        """
-        return await asyncio.shield(asyncio.ensure_future(self._deliver(offset, data, write)))
-
-    async def _deliver(self, offset: int, data: bytes, write: Callable[[bytes], Awaitable[None]]) -> int:
-        async with self._turn:
-            if offset > self.taken:
-                raise MissingInputError(f"typing jumps from {self.taken} to {offset}")
-            fresh = data[self.taken - offset :]
-            if fresh:
-                await write(fresh)
-                self.taken += len(fresh)
-            return self.taken
-
-
-class MissingInputError(ValueError):
-    """A page sent typing without what comes before it."""
+    def replaced(self) -> None:
+        """Be told that the same page has another connection now."""
 
 
 class Shell:
-    """One shell: its pages' typing, and who answers."""
+    """One shell and the pages that have it open."""
 
     def __init__(self) -> None:
         self.answered = 0
         """Output before this offset was drawn by a terminal that answered its questions."""
-        self._typing: OrderedDict[str, Typing] = OrderedDict()
-        self._pages: list[Page] = []
+        self.typings = Typings()
+        self.pages: list[Page] = []
+        self.holder: Page | None = None
+        self.size: Size | None = None
+        self._answering: Page | None = None
+        self._numbers = 0
 
     @property
     def idle(self) -> bool:
-        """Whether no page that may type is connected."""
-        return not self._pages
-
-    def known(self, client: str) -> bool:
-        """Whether the page's typing is remembered."""
-        return client in self._typing
-
-    def typing(self, client: str) -> Typing:
-        """The page's typing, remembered or begun."""
-        typing = self._typing.setdefault(client, Typing(0))
-        self._typing.move_to_end(client)
-        while len(self._typing) > MAX_CLIENTS:
-            self._typing.popitem(last=False)
-        return typing
+        """Whether no page is connected."""
+        return not self.pages
 
     def enter(self, page: Page) -> None:
-        """Let the page answer, in place of whoever did."""
-        if self._pages:
-            self._pages[-1].answer(False)
-        self._pages.append(page)
-        page.answer(True)
+        """Let a page in; it gets the keyboard where nobody else has it."""
+        for other in self.pages:
+            if other.client == page.client and other.person == page.person:
+                other.replaced()
+        self._numbers += 1
+        page.number = self._numbers
+        self.pages.append(page)
+        if self.may_have(page):
+            self._give(page)
+        self._tell()
 
     def leave(self, page: Page) -> None:
-        """Let the page that came before answer again."""
-        was_last = self._pages[-1] is page
-        self._pages.remove(page)
-        if was_last and self._pages:
-            self._pages[-1].answer(True)
+        """Let a page go; the keyboard stays free until somebody types."""
+        self.pages.remove(page)
+        if self.holder is page:
+            same = [other for other in self.pages if other.may_type and other.person == page.person]
+            self.holder = same[-1] if same else None
+            if self.holder is not None:
+                self.holder.seat_size()
+        self._tell()
+
+    def may_have(self, page: Page) -> bool:
+        """Whether the page has the keyboard, or gets it without taking it from another person."""
+        return page.may_type and (self.holder is None or self.holder.person == page.person)
+
+    def types(self, page: Page) -> bool:
+        """The page types: whether it may, having the keyboard from now on."""
+        if self.holder is page:
+            return True
+        if not self.may_have(page):
+            return False
+        self._give(page)
+        self._tell()
+        return True
+
+    def move(self, page: Page, number: int) -> None:
+        """``page`` takes the keyboard or, having it, hands it to the page with this number."""
+        to = next((other for other in self.pages if other.number == number), None)
+        if to is None or not to.may_type or not page.may_type:
+            return
+        if to is page or self.holder is page:
+            self._give(to)
+            self._tell()
+
+    def resized(self, size: Size) -> None:
+        """The shell has this size now."""
+        if size != self.size:
+            self.size = size
+            self._tell()
 
     def answers(self, page: Page) -> bool:
         """Whether this page is the one that answers."""
-        return bool(self._pages) and self._pages[-1] is page
+        return self._answering is page
+
+    def _give(self, page: Page) -> None:
+        self.holder = page
+        page.seat_size()
+
+    def _tell(self) -> None:
+        writers = [page for page in self.pages if page.may_type]
+        answering = self.holder or (writers[-1] if writers else None)
+        if answering is not self._answering:
+            if self._answering in self.pages and self._answering is not None:
+                self._answering.answer(False)
+            self._answering = answering
+            if answering is not None:
+                answering.answer(True)
+        for page in self.pages:
+            page.look()
 
 
 class Shells:

@@ -12,6 +12,7 @@ class OutputWindow:
         self.sent = start
         self.taken = start
         self._limit = limit
+        self._hurried = False
         self._room = asyncio.Event()
         self._room.set()
 
@@ -32,12 +33,17 @@ class OutputWindow:
         self.taken += gap
         self._update()
 
+    def hurry(self, on: bool) -> None:
+        """Make no sender wait while what comes is not sent on."""
+        self._hurried = on
+        self._update()
+
     async def room(self) -> None:
         """Return when more may be sent."""
         await self._room.wait()
 
     def _update(self) -> None:
-        if self.sent - self.taken < self._limit:
+        if self._hurried or self.sent - self.taken < self._limit:
             self._room.set()
         else:
             self._room.clear()

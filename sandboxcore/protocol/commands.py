@@ -36,7 +36,7 @@ class CommandRequest:
 
     def message(self, *, gaps: bool = False, modes: bool = False, source: str = "", window: int = 0) -> str:
         """The ``execute`` message."""
-        terminal = {"pty": self.pty, "rows": self.rows, "cols": self.cols, "gaps": gaps, "modes": modes}
+        terminal: dict[str, Any] = {"pty": self.pty, "rows": self.rows, "cols": self.cols, "gaps": gaps, "modes": modes}
         terminal |= {"source": source, "window": window}
         return _text(
             "execute",

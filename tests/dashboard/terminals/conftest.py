@@ -14,15 +14,16 @@ from django.test import Client
 
 from dashboard.terminals import consumer as consumer_module
 from dashboard.terminals import seat as seat_module
-from dashboard.terminals.link import Ended, Lost, Output
+from dashboard.terminals.events import Event, Output, Skipped, Taken
 from dashboard.terminals.models import TerminalSession
-from dashboard.terminals.protocol import OFFSET, Closing, encode_output
+from dashboard.terminals.protocol import OFFSET, encode_output
 from dashboard.terminals.shells import Shells
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from dashboard.accounts.models import User
+    from dashboard.sockets import Closing
     from dashboard.terminals.access import Grant
     from dashboard.terminals.protocol import Open, Size
     from tests.dashboard.conftest import Cast
@@ -35,7 +36,11 @@ class FakeTerminal:
     """Stands for one connection to a shell: plays events, remembers what was typed."""
 
     def __init__(self) -> None:
-        self.events: asyncio.Queue[Output | Lost | Ended] = asyncio.Queue()
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.back: list[Event] = []
+        self.taken: int | None = None
+        self.skips = 0
+        self.redrawn: list[Size] = []
         self.typed = bytearray()
         self.sizes: list[Size] = []
         self.read = 0
@@ -46,7 +51,9 @@ class FakeTerminal:
         self.writing = asyncio.Event()
         self.sandbox_gone: Closing | None = None
 
-    async def next(self) -> Output | Lost | Ended:
+    async def next(self) -> Event:
+        if self.back:
+            return self.back.pop(0)
         event = await self.events.get()
         self.read += 1
         return event
@@ -56,6 +63,32 @@ class FakeTerminal:
         await self.may_write.wait()
         async with self.changed:
             self.typed += data
+            self.changed.notify_all()
+
+    async def type(self, offset: int, data: bytes) -> None:
+        """As a session that numbers input: what it took before it does not take again."""
+        assert self.taken is not None
+        assert offset <= self.taken
+        await self.write(data[self.taken - offset :])
+        self.taken = max(self.taken, offset + len(data))
+        self.events.put_nowait(Taken(self.taken))
+
+    @property
+    def has_unread(self) -> bool:
+        return bool(self.back)
+
+    def unread(self, events: list[Event]) -> None:
+        self.back = [*events, *self.back]
+
+    async def skip(self) -> None:
+        self.skips += 1
+
+    def skipped(self, offset: int) -> None:
+        self.events.put_nowait(Skipped(offset))
+
+    async def redraw(self, size: Size) -> None:
+        async with self.changed:
+            self.redrawn.append(size)
             self.changed.notify_all()
 
     async def resize(self, size: Size) -> None:

@@ -11,10 +11,11 @@ from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
 
 from dashboard.audit.models import Event
+from dashboard.sockets import CloseCode, Closing
 from dashboard.teams.models import Membership, Role
 from dashboard.terminals import consumer, pumps
-from dashboard.terminals.link import Ended, Lost, Output
-from dashboard.terminals.protocol import CloseCode, Closing, Size
+from dashboard.terminals.events import Ended, Lost, Output
+from dashboard.terminals.protocol import Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable

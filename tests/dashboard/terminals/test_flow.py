@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dashboard.sockets import CloseCode
+from dashboard.terminals.events import Lost, Modes, Output
 from dashboard.terminals.line import INPUT_MESSAGES
-from dashboard.terminals.link import Output
-from dashboard.terminals.protocol import OUTPUT_WINDOW, CloseCode
+from dashboard.terminals.protocol import OUTPUT_WINDOW, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,12 +207,12 @@ async def test_a_shell_that_this_process_does_not_know_is_live_when_it_pauses(
     fakes.prepare = lambda terminal: terminal.say("old\x1b[c")
     one = await page()
     assert (await one.open())["live"] is None
-    assert (await one.receive()) == {"type": "answer", "on": True}
+    assert (await one.until("answer"))["on"] is True
     assert (await one.until("output"))["output"] == (0, b"old\x1b[c")
     assert await one.until("live") == {"type": "live", "offset": 6}
 
 
-async def test_one_page_answers_the_newest(page: MakePage, fakes: Shells_, cast: Cast) -> None:
+async def test_the_page_with_the_keyboard_answers(page: MakePage, fakes: Shells_, cast: Cast) -> None:
     one, two, viewer = await page(), await page(), await page(cast.viewer)
     await one.open("client-one")
     assert (await one.until("answer"))["on"] is True
@@ -221,3 +222,125 @@ async def test_one_page_answers_the_newest(page: MakePage, fakes: Shells_, cast:
     await viewer.open("client-three")
     await two.leave()
     assert (await one.until("answer"))["on"] is True
+
+
+def numbering(terminal: FakeTerminal) -> None:
+    """A session that remembers what was typed, as our server's."""
+    terminal.taken = 0
+
+
+async def test_numbered_typing_is_taken_when_the_session_says_so(page: MakePage, fakes: Shells_) -> None:
+    fakes.prepare = numbering
+    one = await page()
+    assert (await one.open())["input"] == 0
+    await one.type(0, b"ab")
+    assert await one.until("taken") == {"type": "taken", "offset": 2}
+    await one.type(0, b"abc")
+    assert await one.until("taken") == {"type": "taken", "offset": 3}
+    assert bytes(fakes.terminals[0].typed) == b"abc"
+
+
+async def test_typing_is_not_typed_twice_though_the_console_was_restarted(page: MakePage, fakes: Shells_) -> None:
+    def remembering(terminal: FakeTerminal) -> None:
+        terminal.taken = 14
+
+    fakes.prepare = remembering
+    one = await page()
+    assert (await one.open())["input"] == 14
+    await one.type(7, b"echo b\recho c\r")
+    assert (await one.until("taken"))["offset"] == 21
+    assert bytes(fakes.terminals[0].typed) == b"echo c\r"
+
+
+async def test_who_has_not_the_keyboard_is_refused_until_they_take_it(
+    page: MakePage, fakes: Shells_, cast: Cast
+) -> None:
+    fakes.prepare = numbering
+    ann, bob = await page(), await page(cast.member)
+    await ann.open("client-ann")
+    you = (await bob.open("client-bob"))["you"]
+    await bob.type(0, b"x")
+    assert await bob.until("refused") == {"type": "refused", "offset": 0}
+    await bob.type(1, b"y")
+    assert (await bob.until("refused"))["offset"] == 0
+    await bob.tell(type="keyboard", to=you)
+    while (await bob.until("people"))["keyboard"] != you:
+        pass
+    await bob.type(0, b"z")
+    assert (await bob.until("taken"))["offset"] == 1
+    assert bytes(fakes.terminals[1].typed) == b"z"
+    await ann.type(0, b"a")
+    assert (await ann.until("refused"))["offset"] == 0
+    assert not fakes.terminals[0].typed
+
+
+async def test_the_size_follows_the_keyboard(page: MakePage, fakes: Shells_, cast: Cast) -> None:
+    ann, bob = await page(), await page(cast.member)
+    await ann.open("client-ann")
+    await fakes.terminals[0].until(lambda: fakes.terminals[0].sizes == [Size(24, 80)])
+    you = (await bob.open("client-bob"))["you"]
+    await bob.tell(type="resize", rows=10, cols=40)
+    await bob.tell(type="keyboard", to=you)
+    await fakes.terminals[1].until(lambda: fakes.terminals[1].sizes == [Size(10, 40)])
+    while (told := await ann.until("people"))["rows"] != 10:
+        pass
+    assert (told["cols"], told["keyboard"]) == (40, you)
+    assert [(each["name"], each["you"]) for each in told["people"]] == [("owner", True), ("member", False)]
+
+
+async def test_a_second_connection_of_a_page_ends_the_first(page: MakePage, fakes: Shells_) -> None:
+    one, two = await page(), await page()
+    await one.open("client-one")
+    await two.open("client-one")
+    assert (await one.until("close"))["close"] == CloseCode.TAKEN_OVER
+
+
+async def test_a_flood_is_skipped_when_the_page_asks(page: MakePage, fakes: Shells_) -> None:
+    def prepare(terminal: FakeTerminal) -> None:
+        numbering(terminal)
+        flood(terminal)
+
+    fakes.prepare = prepare
+    one = await page()
+    await one.open()
+    await outputs(one, OUTPUT_WINDOW)
+    terminal = fakes.terminals[0]
+    await one.tell(type="skip")
+    end = FLOOD * PIECE
+    terminal.events.put_nowait(Lost(end, end + 1_000_000))
+    terminal.events.put_nowait(Modes("\x1b[?1h", end + 1_000_010))
+    terminal.skipped(end + 1_000_000)
+    terminal.say("newest", end + 1_000_000)
+    assert await one.until("gap") == {"type": "gap", "from": OUTPUT_WINDOW, "to": end + 1_000_000}
+    assert (await one.until("modes"))["sequence"] == "\x1b[?1h"
+    await one.tell(type="taken", offset=end + 1_000_000)
+    assert (await one.until("output"))["output"] == (end + 1_000_000, b"newest")
+    assert terminal.skips == 1
+
+
+async def test_what_came_before_a_skip_that_skipped_nothing_is_shown(page: MakePage, fakes: Shells_) -> None:
+    def prepare(terminal: FakeTerminal) -> None:
+        numbering(terminal)
+        for number in range(6):
+            terminal.events.put_nowait(Output(number * PIECE, bytes([number]) * PIECE))
+
+    fakes.prepare = prepare
+    one = await page()
+    await one.open()
+    await outputs(one, OUTPUT_WINDOW)
+    await one.tell(type="skip")
+    fakes.terminals[0].skipped(6 * PIECE)
+    await one.tell(type="taken", offset=OUTPUT_WINDOW)
+    assert await outputs(one, 6 * PIECE) == 6 * PIECE
+
+
+async def test_a_redraw_is_for_who_has_the_keyboard(page: MakePage, fakes: Shells_, cast: Cast) -> None:
+    ann, viewer = await page(), await page(cast.viewer)
+    await ann.open("client-ann")
+    await viewer.open("client-viewer")
+    await viewer.tell(type="redraw")
+    await viewer.tell(type="ping", id=1)
+    await viewer.until("pong")
+    await ann.tell(type="redraw")
+    await fakes.terminals[0].until(lambda: fakes.terminals[0].redrawn == [Size(24, 80)])
+    assert not fakes.terminals[1].redrawn

@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
-from dashboard.teams.access import Access
-from dashboard.teams.models import Role
+from dashboard.sockets import CloseCode, Closing
+from dashboard.teams.server import ServerState
 from dashboard.terminals import link
 from dashboard.terminals.access import Grant
-from dashboard.terminals.link import Ended, Lost, Output, open_terminal
-from dashboard.terminals.protocol import CloseCode, Closing, Open, Size
+from dashboard.terminals.events import Ended, Lost, Modes, Output, Skipped, Taken
+from dashboard.terminals.link import open_terminal
+from dashboard.terminals.protocol import Open, Size
 from sandboxcore import (
     ExecutionResult,
     Gap,
+    InputTaken,
     OutputChunk,
     ResourceNotFoundError,
     SandboxAuthenticationError,
     SandboxConnectionError,
     SandboxOperationError,
+    ServerCapabilities,
+    TerminalModes,
 )
+from sandboxcore import Skipped as SkippedChunk
 from tests.dashboard.terminals.conftest import SANDBOX_ID
 
 if TYPE_CHECKING:
@@ -40,7 +45,10 @@ class FakeHandle:
     events: list[OutputChunk | Gap | Exception] = field(default_factory=list)
     closed: bool = False
     typed: list[str] = field(default_factory=list)
-    size: tuple[int, int] | None = None
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    numbered: list[tuple[str, int]] = field(default_factory=list)
+    kept: int | None = None
+    pid: int | None = 42
 
     async def __anext__(self) -> OutputChunk | Gap:
         if not self.events:
@@ -58,7 +66,13 @@ class FakeHandle:
         self.typed.append(data)
 
     async def resize(self, rows: int, cols: int) -> None:
-        self.size = (rows, cols)
+        self.sizes.append((rows, cols))
+
+    async def type(self, data: str, offset: int) -> None:
+        self.numbered.append((data, offset))
+
+    async def skip(self, keep: int) -> None:
+        self.kept = keep
 
     async def close(self) -> None:
         self.closed = True
@@ -95,9 +109,25 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> FakeSandbox:
     return sandbox
 
 
+@pytest.fixture(autouse=True)
+def server(monkeypatch: pytest.MonkeyPatch) -> list[ServerState]:
+    """What the server says of itself: nothing, as one of another make, unless a test appends to this."""
+    states = [ServerState(None)]
+
+    async def server_state(*_: object) -> ServerState:
+        return states[-1]
+
+    monkeypatch.setattr(link, "server_state", server_state)
+    return states
+
+
+def granted(cast: Cast, shell: TerminalSession, *, may_type: bool = True) -> Grant:
+    return Grant(cast.team, cast.owner, shell, "box", person="user:1", name="owner", may_type=may_type)
+
+
 @pytest.fixture
 def grant(cast: Cast, shell: TerminalSession) -> Grant:
-    return Grant(Access(cast.owner, cast.team, Role.OWNER), shell, "box")
+    return granted(cast, shell)
 
 
 @pytest.fixture
@@ -122,17 +152,20 @@ async def test_a_new_shell_is_started_with_the_sessions_id_and_the_pages_size(
     assert sandbox.handle.closed
     await grant.session.arefresh_from_db()
     assert grant.session.started_at is not None
+    assert grant.session.pid == 42
 
 
 async def test_a_started_shell_is_attached_to_where_the_page_is(sandbox: FakeSandbox, started: Grant) -> None:
     async with open_terminal(started, OPENING):
         pass
-    expected = {"stdout_offset": 77, "gaps": True, "collect": False}
-    assert sandbox.calls == [("reconnect", (str(started.session.id),), expected)]
+    ((call, arguments, options),) = sandbox.calls
+    assert (call, arguments) == ("reconnect", (str(started.session.id),))
+    assert (options["stdout_offset"], options["gaps"], options["modes"], options["collect"]) == (77, True, True, False)
+    assert (options["window"], options["source"]) == (link.WINDOW, "")
 
 
 async def test_who_may_only_look_starts_nothing(sandbox: FakeSandbox, grant: Grant, cast: Cast) -> None:
-    viewer = Grant(Access(cast.viewer, cast.team, Role.VIEWER), grant.session, "box")
+    viewer = granted(cast, grant.session, may_type=False)
     with pytest.raises(Closing) as refused:
         async with open_terminal(viewer, OPENING):
             pass
@@ -208,4 +241,42 @@ async def test_typing_and_sizes_reach_the_handle(sandbox: FakeSandbox, started: 
         await terminal.write(b"\xff")
         await terminal.resize(Size(1, 2))
     assert sandbox.handle.typed == ["é\r", "\ufffd"]
-    assert sandbox.handle.size == (1, 2)
+    assert sandbox.handle.sizes == [(1, 2)]
+
+
+async def test_a_server_that_numbers_input_says_first_what_it_has(
+    sandbox: FakeSandbox, started: Grant, server: list[ServerState]
+) -> None:
+    server.append(ServerState(ServerCapabilities("namespaces", numbered_input=True)))
+    sandbox.handle.events = [
+        TerminalModes(77, "\x1b[?1h", 24, 80, 90),
+        InputTaken(77, 5),
+        SkippedChunk(80),
+        InputTaken(80, 9),
+    ]
+    async with open_terminal(started, OPENING) as terminal:
+        assert terminal.taken == 5
+        events = [await terminal.next() for _ in range(3)]
+        assert events == [Modes("\x1b[?1h", 90), Skipped(80), Taken(9)]
+        await terminal.type(5, "é".encode())
+        await terminal.skip()
+    assert sandbox.calls[0][2]["source"] == "client-one"
+    assert sandbox.handle.numbered == [("é", 5)]
+    assert sandbox.handle.kept == link.KEEP_ON_SKIP
+
+
+async def test_a_shell_that_has_ended_says_so_though_its_server_numbers_input(
+    sandbox: FakeSandbox, started: Grant, server: list[ServerState]
+) -> None:
+    server.append(ServerState(ServerCapabilities("namespaces", numbered_input=True)))
+    async with open_terminal(started, OPENING) as terminal:
+        assert await terminal.next() == Ended(130)
+
+
+async def test_a_redraw_is_a_size_and_back(
+    sandbox: FakeSandbox, started: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "REDRAW_PAUSE", 0)
+    async with open_terminal(started, OPENING) as terminal:
+        await terminal.redraw(Size(24, 80))
+    assert sandbox.handle.sizes == [(23, 80), (24, 80)]

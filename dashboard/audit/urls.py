@@ -1,7 +1,6 @@
 """Addresses below ``/t/<team>/activity/``."""
 
-from django.urls import path
+from dashboard.audit.activity import ACTIVITY
+from dashboard.lists.urls import list_urls
 
-from dashboard.audit import views
-
-urlpatterns = [path("", views.activity, name="activity")]
+urlpatterns = list_urls(ACTIVITY, "")

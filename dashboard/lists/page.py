@@ -80,7 +80,7 @@ class ListPage(Generic[R]):
     @property
     def headings(self) -> list[Heading]:
         """The headings of the columns."""
-        return [self._heading(column) for column in self.spec.columns]
+        return [self._heading(column) for column in self.spec.shown]
 
     @property
     def first(self) -> int:
@@ -162,7 +162,7 @@ class ListPage(Generic[R]):
     def _draw(self, item: R) -> DrawnRow:
         key, label = self.spec.key(item), self.spec.label(item)
         href = self.spec.href(self._access, item)
-        drawn = [_cell(column, item, self._access, href) for column in self.spec.columns]
+        drawn = [_cell(column, item, self._access, href) for column in self.spec.shown]
         drawn.append(_actions(self.spec.actions(self._access, item), label))
         # Joined by hand: a row of ten cells is drawn two hundred times a page.
         return DrawnRow(key, element_id(key), cells.visible(label), mark_safe("".join(drawn)))  # noqa: S308 - each part is escaped

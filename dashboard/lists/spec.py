@@ -39,6 +39,8 @@ class Column(Generic[R]):
     main: bool = False
     """The one column whose cells lead to their rows' pages."""
     classes: str = ""
+    shown: bool = True
+    """False for what only the CSV file has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,11 @@ class ListSpec(Generic[R]):
     """Draws the page that the list stands in, given its context; without, the list is a page of its own."""
     views: tuple[tuple[str, str], ...] = ()
     """Lists that are another look at the same: their titles and names, this one among them."""
+
+    @property
+    def shown(self) -> tuple[Column[R], ...]:
+        """The columns of the page."""
+        return tuple(column for column in self.columns if column.shown)
 
     def action(self, name: str) -> BulkAction[R]:
         """The bulk action of this name. Raises ``KeyError``."""

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from dashboard.lists.urls import list_urls
+from dashboard.resources.lists.history import HISTORY
 from dashboard.resources.lists.sandboxes import SANDBOXES
 from dashboard.resources.views import (
     overview,
@@ -19,6 +20,7 @@ urlpatterns = [
     path("metrics", overview.overview_data, name="overview_data"),
     path("sandboxes/", include("dashboard.resources.inside_urls")),
     *list_urls(SANDBOXES, "sandboxes/"),
+    *list_urls(HISTORY, "history/"),
     path("sandboxes/new", sandbox_new.sandbox_new, name="sandbox_new"),
     path("sandboxes/<str:name>/", sandbox.sandbox, name="sandbox"),
     path("sandboxes/<str:name>/delete", sandbox_delete.sandbox_delete, name="sandbox_delete"),

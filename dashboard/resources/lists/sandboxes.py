@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -15,11 +15,12 @@ from dashboard.resources.actions import sandboxes as actions
 from dashboard.resources.lifetimes import end_of_idleness, end_of_lifetime, moment
 from dashboard.resources.listing import is_addressable
 from dashboard.resources.lists import choices
+from dashboard.resources.lists.history import VIEWS
 from dashboard.teams.api import client_for
 from sandboxcore import ResourceNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from dashboard.lists.query import Query
     from dashboard.teams.access import Access
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 NO_END = "0"
+N = TypeVar("N", int, float)
 
 
 async def _fetch(access: Access, query: Query) -> Rows[SandboxRecord]:
@@ -41,7 +43,7 @@ def _walk(access: Access, query: Query) -> AsyncIterator[SandboxRecord]:
 
 def _asked(query: Query) -> dict[str, Any]:
     named = {name: query.values(name) for name in ("status", "template", "pool", "created_by")}
-    return {"sort": query.sort, "q": query.q or None, **named}
+    return {"sort": query.sort, "q": query.q or None, "include": "usage", **named}
 
 
 def _page(name: str, access: Access, sandbox: SandboxRecord) -> str:
@@ -112,6 +114,35 @@ def _stops(at: datetime | None, sandbox: SandboxRecord, access: Access) -> str:
     return format_html('{} <span class="d-block text-secondary small text-nowrap">{}</span>', cells.moment(at), why)
 
 
+def _cpu_now(sandbox: SandboxRecord) -> float | None:
+    """Cores in use when it was last measured."""
+    used = sandbox.usage.cpu_millis if sandbox.usage else None
+    return None if used is None else used / 1000
+
+
+def _cpu(used: float | None, sandbox: SandboxRecord, access: Access) -> str:
+    """Cores in use of those that it may use."""
+    limit = sandbox.resources.cpu_millis / 1000 if sandbox.resources else None
+    return cells.meter(used, limit, _of(used, limit, "{:.2f}".format), "CPU")
+
+
+def _memory_now(sandbox: SandboxRecord) -> int | None:
+    """Bytes of memory in use when it was last measured."""
+    return sandbox.usage.memory_bytes if sandbox.usage else None
+
+
+def _memory(used: int | None, sandbox: SandboxRecord, access: Access) -> str:
+    """Memory in use of what it may use."""
+    limit = sandbox.resources.memory_bytes if sandbox.resources else None
+    return cells.meter(used, limit, _of(used, limit, cells.size), "Memory")
+
+
+def _of(used: N | None, limit: N | None, tell: Callable[[N], str]) -> str:
+    if used is None:
+        return ""
+    return f"{tell(used)} of {tell(limit)}" if limit else tell(used)
+
+
 def _start(pool: str | None, sandbox: SandboxRecord, access: Access) -> str:
     """How it started: taken warm from a pool, or made when it was asked for."""
     if not pool:
@@ -128,6 +159,9 @@ SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
     sort="-created_at",
     search="Name, template, maker",
     live="sandbox",
+    # What a sandbox uses is no event.
+    every=15_000,
+    views=VIEWS,
     columns=(
         Column("name", "Name", lambda box: box.name, _name, sort="name", main=True),
         Column("status", "State", lambda box: box.status, cells.state, sort="status"),
@@ -143,6 +177,8 @@ SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
             sort="last_activity_at",
             descending=True,
         ),
+        Column("cpu", "CPU", _cpu_now, _cpu),
+        Column("memory", "Memory", _memory_now, _memory),
         Column("stops_at", "Stops", _stop, _stops, sort="expires_at"),
     ),
     filters=(

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.sync import async_to_sync
 
 from dashboard.lists.csv import written
+from tests.dashboard.downloads import text_of
 from tests.dashboard.fake_api import refusal
 
 if TYPE_CHECKING:
@@ -21,15 +21,8 @@ if TYPE_CHECKING:
 URL = "/t/blue/sandboxes/export.csv"
 
 
-def body(answer: Any) -> str:
-    async def whole() -> bytes:
-        return b"".join([piece async for piece in answer])
-
-    return async_to_sync(whole)().decode("utf-8-sig") if answer.is_async else answer.getvalue().decode("utf-8-sig")
-
-
 def rows(answer: Any) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(body(answer))))
+    return list(csv.DictReader(io.StringIO(text_of(answer))))
 
 
 def test_it_works(cast: Cast, fake: FakeApi) -> None:
@@ -81,6 +74,6 @@ def test_values() -> None:
 
 def test_a_failure_halfway_is_told_in_the_file(cast: Cast, fake: FakeApi) -> None:
     fake.answer_all = refusal(401, "Unauthorized", "the key was revoked on Tuesday")
-    text = body(cast.client(cast.viewer).get(URL))
+    text = text_of(cast.client(cast.viewer).get(URL))
     assert text.splitlines()[-1].startswith("The list breaks off here: ")
     assert "he key was revoked on Tuesday" in text

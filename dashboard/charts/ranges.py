@@ -51,4 +51,4 @@ def window_of(request: HttpRequest, chosen: Range) -> Window:
         after = datetime.fromtimestamp(float(request.GET.get("after", "")), UTC)
     except (ValueError, OverflowError, OSError):
         return Window(start, end, chosen.step)
-    return Window(max(start, min(after, end)), end, chosen.step)
+    return Window(max(start, min(after, end - timedelta(seconds=chosen.step))), end, chosen.step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.http import JsonResponse
@@ -13,20 +13,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dashboard.charts.ranges import Range, Window
+    from sandboxcore.metrics import SandboxMetrics, WorkspaceMetrics
 
 
 def columns_of(points: Sequence[Any], keys: Sequence[str]) -> dict[str, list[float | None]]:
     """The points' moments, as seconds since 1970 under ``at``, and each of their fields ``keys``, in order of time."""
-    dated = sorted(((_seconds(point.at), point) for point in points), key=lambda pair: pair[0])
+    moments = ((_seconds(point.at), point) for point in points)
+    dated = sorted(((at, point) for at, point in moments if at is not None), key=lambda pair: pair[0])
     return {"at": [at for at, _ in dated]} | {key: [getattr(point, key) for _, point in dated] for key in keys}
 
 
-def _seconds(moment: str) -> float:
-    return datetime.fromisoformat(moment).timestamp()
+def _seconds(moment: str) -> float | None:
+    """A moment of the API; None for text that is none."""
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def readings_answer(
-    found: Any | Problem, keys: Sequence[str], *, chosen: Range, window: Window, limits: Mapping[str, int | None]
+    found: SandboxMetrics | WorkspaceMetrics | Problem,
+    keys: Sequence[str],
+    *,
+    chosen: Range,
+    window: Window,
+    limits: Mapping[str, int | None],
 ) -> JsonResponse:
     """What ``static/js/charts/feed.js`` takes: the columns, or the API's problem in words."""
     if isinstance(found, Problem):

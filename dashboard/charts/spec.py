@@ -43,6 +43,11 @@ class Chart:
     marks: tuple[Mark, ...] = ()
 
     @property
+    def keys(self) -> list[str]:
+        """The columns that it draws."""
+        return [line.key for line in self.series] + [mark.key for mark in self.marks]
+
+    @property
     def spec(self) -> str:
         """What the script is told, as JSON."""
         return json.dumps(asdict(self))

@@ -38,4 +38,4 @@ OF_WORKSPACE = (
 
 def keys_of(charts: tuple[Chart, ...]) -> list[str]:
     """The columns that some charts draw."""
-    return [drawn.key for chart in charts for drawn in (*chart.series, *chart.marks)]
+    return [key for chart in charts for key in chart.keys]

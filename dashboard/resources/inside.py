@@ -1,4 +1,4 @@
-"""The pages of what goes on inside a sandbox: they are followed, so their parts also say when there is nothing to follow."""
+"""The pages of what goes on inside a sandbox: they are followed, and say when there is nothing to follow any more."""
 
 from __future__ import annotations
 

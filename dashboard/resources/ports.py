@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dashboard.lists.cells import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sandboxcore.metrics import ListeningPort
 
 DURATIONS = (
     (600, "10 minutes"),
@@ -29,7 +34,7 @@ class Row:
     reached: bool
 
 
-def rows_of(ports: list[Any]) -> list[Row]:
+def rows_of(ports: Sequence[ListeningPort]) -> list[Row]:
     """A row a port and way of listening, by number; a program that listens on IPv4 and IPv6 alike has one."""
     found: dict[tuple[int, bool, str], Row] = {}
     for each in sorted(ports, key=lambda port: (port.port, ":" in port.address)):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from dashboard.lists.cells import visible
+from dashboard.resources.lifetimes import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sandboxcore.metrics import SandboxProcess
+
 INIT = 1
 """The sandbox's own first process: with it everything ends."""
 _DONE = {"Z", "X"}
+SAME_WITHIN = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +26,16 @@ class Column:
 
     key: str
     label: str
-    order: Callable[[Any], Any]
+    order: Callable[[SandboxProcess], Any]
     number: bool = False
 
 
 COLUMNS = (
     Column("pid", "PID", lambda process: process.pid, number=True),
-    Column("user", "User", lambda process: process.user or ""),
-    Column("cpu", "CPU time", lambda process: process.cpu_seconds or 0, number=True),
-    Column("memory", "Memory", lambda process: process.memory_bytes or 0, number=True),
-    Column("started", "Started", lambda process: process.started_at or ""),
+    Column("user", "User", lambda process: process.user),
+    Column("cpu", "CPU time", lambda process: process.cpu_seconds, number=True),
+    Column("memory", "Memory", lambda process: process.memory_bytes, number=True),
+    Column("started", "Started", lambda process: process.started_at),
     Column("command", "Command", lambda process: process.command),
 )
 DEFAULT = "pid"
@@ -60,7 +65,7 @@ class Sort:
         """As it stands in the address."""
         return f"-{self.key}" if self.descending else self.key
 
-    def of(self, processes: Sequence[Any]) -> list[Any]:
+    def of(self, processes: Sequence[SandboxProcess]) -> list[SandboxProcess]:
         """The processes in this order; those that are alike by their number."""
         numbered = sorted(processes, key=lambda process: process.pid)
         return sorted(numbered, key=self.column.order, reverse=self.descending)
@@ -93,21 +98,30 @@ class Row:
 
     pid: int
     user: str
-    cpu_seconds: float | None
-    memory_bytes: int | None
-    started_at: str | None
+    cpu_seconds: float
+    memory_bytes: int
+    started_at: str
     command: str
+    internal: bool
+    """One of the runtime's own."""
     can_end: bool
 
 
-def row_of(process: Any) -> Row:
+def is_same(process: SandboxProcess, started_at: str) -> bool:
+    """Whether a process is the one that had its number and began then; its clock may be read a little otherwise."""
+    then, now = moment(started_at), moment(process.started_at)
+    return then is not None and now is not None and abs(then - now) <= SAME_WITHIN
+
+
+def row_of(process: SandboxProcess) -> Row:
     """The row of a process."""
     return Row(
         pid=process.pid,
-        user=visible(process.user or ""),
+        user=visible(process.user),
         cpu_seconds=process.cpu_seconds,
         memory_bytes=process.memory_bytes,
         started_at=process.started_at,
         command=visible(process.command),
-        can_end=process.pid != INIT and process.state not in _DONE,
+        internal=process.internal,
+        can_end=not process.internal and process.pid != INIT and process.state not in _DONE,
     )

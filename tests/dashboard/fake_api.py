@@ -72,7 +72,7 @@ class FakeApi:
             "remedy": None,
         }
         self.told: dict[str, Any] = {}
-        """Answers of reports, by the end of their paths: ``summary``, ``limits``, ``metrics``, ``processes``, ``ports``;
+        """Answers of reports, by the end of their paths: ``summary``, ``limits``, ``metrics``, ``processes`` and so on;
         a ``JSONResponse`` is a refusal."""
         self.answer_all: JSONResponse | None = None
         self.hide_capabilities = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.resources.actions._note import note
-from dashboard.resources.processes import INIT
+from dashboard.resources.processes import is_same, row_of
 from dashboard.teams.api import client_for
 from sandboxcore import SandboxClientError
 
@@ -31,7 +31,7 @@ async def end_process(*, access: Access, name: str, pid: int, started_at: str) -
     sandbox = await client_for(access.team, access.user).get_sandbox(name)
     listed = await sandbox.processes()
     process = next((each for each in listed if each.pid == pid), None)
-    if process is None or (process.started_at or "") != started_at or pid == INIT:
+    if process is None or not is_same(process, started_at) or not row_of(process).can_end:
         raise ProcessGoneError(f"process {pid} has ended already")
     result = await sandbox.run(f"kill -TERM {pid}", timeout=SIGNAL_SECONDS)
     if result.exit_code != 0:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django.views.decorators.http import require_POST
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from dashboard.teams.access import Access
+
+_WEB_ADDRESS = re.compile(r"https?://[!-~]+")
 
 
 @require("sandbox.view")
@@ -66,7 +68,7 @@ async def port_open(request: HttpRequest, access: Access, name: str) -> HttpResp
         address = await attempt(open_service(access=access, name=name, port=port, seconds=seconds))
         if isinstance(address, Problem):
             context |= {"problem": address, "port": port}
-        elif urlsplit(address).scheme not in {"http", "https"}:
+        elif not _WEB_ADDRESS.fullmatch(address):
             context |= {"problem": Problem("The sandbox server gave no address that a browser can open."), "port": port}
         else:
             context |= {"address": address, "port": port}

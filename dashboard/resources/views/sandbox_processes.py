@@ -88,5 +88,5 @@ async def _question(access: Access, name: str, pid: int) -> Question:
         question,
         loses=("It is asked to end (SIGTERM). What it has not saved may be lost; it may take its time, or refuse.",),
         facts=(("Sandbox", name), ("Command", row.command), ("User", row.user), ("Started", when(row.started_at))),
-        hidden={"started": row.started_at or ""},
+        hidden={"started": row.started_at},
     )

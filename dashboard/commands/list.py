@@ -95,7 +95,7 @@ def _state(status: str, row: Row, access: Access) -> SafeString | str:
 
 
 def _origin(value: str, row: Row, access: Access) -> str:
-    return format_html('<span class="text-secondary">{}</span>', origin(value) if value else "—")
+    return format_html('<span class="text-secondary text-nowrap">{}</span>', origin(value) if value else "—")
 
 
 def _took(seconds: float | None, row: Row, access: Access) -> str:
@@ -162,7 +162,7 @@ COMMANDS: ListSpec[Row] = ListSpec(
         Filter(
             "origin",
             "Started as",
-            fixed(("stream", "SDK, streamed"), ("http", "SDK, one call"), ("terminal", "Terminal")),
+            fixed(("stream", "SDK stream"), ("http", "SDK call"), ("terminal", "Terminal")),
         ),
         Filter("actor", "By", choices.people),
     ),

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django import template
+from django.utils.html import format_html
+
+from dashboard.templatetags.console import when
+
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
+    from dashboard.resources.alive import Part
 
 register = template.Library()
 
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_ORIGINS = {"http": "SDK, one call", "stream": "SDK, streamed", "terminal": "terminal"}
+_ORIGINS = {"http": "SDK call", "stream": "SDK stream", "terminal": "terminal"}
 
 
 @register.filter
@@ -37,3 +47,11 @@ def took(seconds: float | None) -> str:
             rest = whole % size // smaller
             return f"{whole // size} {unit} {rest} {small}" if rest else f"{whole // size} {unit}"
     return f"{whole} s"
+
+
+@register.filter
+def telling(part: Part) -> SafeString | str:
+    """One part of a sentence: words, a moment, or a command line."""
+    if isinstance(part, datetime):
+        return when(part)
+    return part if isinstance(part, str) else format_html('<code dir="auto">{}</code>', visible(part.text))

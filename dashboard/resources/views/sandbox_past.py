@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from django.shortcuts import redirect
 
 from dashboard.frame import answer
 from dashboard.resources.ended import by_id, why_ended
+from dashboard.resources.views.sandbox_timeline import read_story
 from dashboard.teams.access import require
-from dashboard.teams.problems import Problem
+from dashboard.teams.api import client_for
+from dashboard.teams.problems import Problem, attempt
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from dashboard.teams.access import Access
+
+COMMANDS = 20
+"""The latest ones are shown."""
 
 
 @require("sandbox.view")
@@ -27,5 +33,11 @@ async def sandbox_past(request: HttpRequest, access: Access, sandbox_id: str) ->
         return await answer(request, access, "resources/problem.html", context, status=past.status)
     if past.status != "ended":
         return redirect("sandbox", team=access.team.slug, name=past.name)
-    context |= {"past": past, "why": why_ended(past)}
+    story, commands = await asyncio.gather(
+        read_story(access, past.id, request.GET),
+        attempt(client_for(access.team, access.user).list_commands(past.id, limit=COMMANDS)),
+    )
+    context |= {"past": past, "why": why_ended(past), **story}
+    if not isinstance(commands, Problem):
+        context |= {"commands": commands, "commands_total": commands.total}
     return await answer(request, access, "resources/sandbox_past.html", context)

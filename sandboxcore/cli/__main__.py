@@ -1,0 +1,7 @@
+"""``python -m sandboxcore.cli``."""
+
+import sys
+
+from sandboxcore.cli.main import main
+
+sys.exit(main())

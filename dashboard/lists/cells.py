@@ -42,6 +42,11 @@ def moment(value: Any, row: object = None, access: Access | None = None) -> Safe
     return format_html('<span class="text-nowrap">{}</span>', when(value)) if value else NOTHING
 
 
+def note(words: str) -> SafeString | str:
+    """Smaller words below a cell's own."""
+    return format_html(' <span class="d-block text-secondary small">{}</span>', words) if words else ""
+
+
 def number(value: Any, row: object = None, access: Access | None = None) -> str:
     """A count."""
     return NOTHING if value is None else f"{value:,}"

@@ -44,8 +44,8 @@ def _href(access: Access, past: PastSandbox) -> str:
 
 def _why(reason: str | None, past: PastSandbox, access: Access) -> str:
     """Why it ended, and what the server says of it."""
-    said = format_html(' <span class="d-block text-secondary small">{}</span>', cells.text(past.status_message))
-    return format_html("{}{}", why_ended(past), said if past.status_message else "")
+    said = cells.note(cells.text(past.status_message)) if past.status_message else ""
+    return format_html("{}{}", why_ended(past), said)
 
 
 HISTORY: ListSpec[PastSandbox] = ListSpec(

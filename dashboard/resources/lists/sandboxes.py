@@ -111,7 +111,7 @@ def _stops(at: datetime | None, sandbox: SandboxRecord, access: Access) -> str:
     if at is None:
         return format_html('<span class="text-secondary">{}</span>', "never")
     why = "lifetime" if at == end_of_lifetime(sandbox) else "if idle"
-    return format_html('{} <span class="d-block text-secondary small text-nowrap">{}</span>', cells.moment(at), why)
+    return format_html("{}{}", cells.moment(at), cells.note(why))
 
 
 def _cpu_now(sandbox: SandboxRecord) -> float | None:
@@ -123,7 +123,12 @@ def _cpu_now(sandbox: SandboxRecord) -> float | None:
 def _cpu(used: float | None, sandbox: SandboxRecord, access: Access) -> str:
     """Cores in use of those that it may use."""
     limit = sandbox.resources.cpu_millis / 1000 if sandbox.resources else None
-    return cells.meter(used, limit, _of(used, limit, "{:.2f}".format), "CPU")
+    return cells.meter(used, limit, _of(used, limit, _cores), "CPU")
+
+
+def _cores(cores: float) -> str:
+    """So many as tell something: ``0.05``, ``2``."""
+    return f"{cores:.2f}".rstrip("0").rstrip(".")
 
 
 def _memory_now(sandbox: SandboxRecord) -> int | None:
@@ -143,11 +148,17 @@ def _of(used: N | None, limit: N | None, tell: Callable[[N], str]) -> str:
     return f"{tell(used)} of {tell(limit)}" if limit else tell(used)
 
 
-def _start(pool: str | None, sandbox: SandboxRecord, access: Access) -> str:
-    """How it started: taken warm from a pool, or made when it was asked for."""
-    if not pool:
-        return format_html('<span class="text-secondary">{}</span>', "cold")
-    return format_html('<span class="text-secondary small">{}</span> {}', "pool", cells.text(pool))
+def _template(name: str, sandbox: SandboxRecord, access: Access) -> str:
+    """The template, and how the sandbox started: taken warm from a pool, or made when it was asked for."""
+    if not sandbox.pool_name:
+        return format_html("{}{}", cells.text(name), cells.note("cold start"))
+    return format_html("{}{}", cells.text(name), cells.note(format_html("pool {}", cells.text(sandbox.pool_name))))
+
+
+def _created(at: str | None, sandbox: SandboxRecord, access: Access) -> str:
+    """When it was made, and by whom."""
+    by = format_html("by {}", cells.text(sandbox.created_by)) if sandbox.created_by else ""
+    return format_html("{}{}", cells.moment(at), cells.note(by))
 
 
 SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
@@ -165,10 +176,8 @@ SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
     columns=(
         Column("name", "Name", lambda box: box.name, _name, sort="name", main=True),
         Column("status", "State", lambda box: box.status, cells.state, sort="status"),
-        Column("template", "Template", lambda box: box.template_name, sort="template_name"),
-        Column("pool", "Start", lambda box: box.pool_name, _start, sort="pool_name"),
-        Column("created_by", "Created by", lambda box: box.created_by, sort="created_by"),
-        Column("created_at", "Age", lambda box: box.created_at, cells.moment, sort="created_at", descending=True),
+        Column("template", "Template", lambda box: box.template_name, _template, sort="template_name"),
+        Column("created_at", "Created", lambda box: box.created_at, _created, sort="created_at", descending=True),
         Column(
             "last_activity_at",
             "Last activity",
@@ -180,6 +189,8 @@ SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
         Column("cpu", "CPU", _cpu_now, _cpu),
         Column("memory", "Memory", _memory_now, _memory),
         Column("stops_at", "Stops", _stop, _stops, sort="expires_at"),
+        Column("created_by", "Created by", lambda box: box.created_by, sort="created_by", shown=False),
+        Column("pool", "Pool", lambda box: box.pool_name, sort="pool_name", shown=False),
     ),
     filters=(
         Filter("status", "State", fixed("ready", "provisioning", "failed")),

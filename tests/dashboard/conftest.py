@@ -12,12 +12,16 @@ from django.core.cache import cache
 from django.test import Client
 
 from dashboard.accounts.models import User
-from dashboard.teams import api, server
+from dashboard.teams import api
+from dashboard.teams import server as server_states
 from dashboard.teams.models import Membership, Role, Team
 from sandboxcore import AsyncSandboxClient
+from tests.dashboard import real_server
 from tests.dashboard.fake_api import BASE, KEY, FakeApi
+from tests.server.running import Sandboxd
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PASSWORD = "a long enough password"
@@ -38,7 +42,7 @@ def _console(settings: Any, tmp_path: Path) -> None:
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
-    server.forget()
+    server_states.forget()
 
 
 @pytest.fixture
@@ -98,3 +102,23 @@ def cast(db: None, fake: FakeApi) -> Cast:
         Membership.objects.create(team=team, user=people[role.value], role=role)
     Membership.objects.create(team=other, user=people["outsider"], role=Role.OWNER)
     return Cast(team=team, other_team=other, **people)
+
+
+@pytest.fixture(scope="session")
+def sandboxd_process() -> Iterator[Sandboxd]:
+    """A sandbox server that the tests of a run share."""
+    process = Sandboxd().start()
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def server(cast: Cast, sandboxd_process: Sandboxd, monkeypatch: pytest.MonkeyPatch) -> Iterator[real_server.Workspace]:
+    """A workspace of its own on a real sandbox server, in the place of ``fake``: it is the team's."""
+    workspace = real_server.new_workspace(sandboxd_process)
+    monkeypatch.setattr(api, "make_client", real_server.make_client)
+    cast.team.api_endpoint, cast.team.api_key = workspace.api_endpoint, workspace.api_key
+    cast.team.save(update_fields=["api_endpoint", "api_key"])
+    yield workspace
+    with real_server.admin_of(sandboxd_process) as admin:
+        admin.delete_workspace(workspace.name, force=True)

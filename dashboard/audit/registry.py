@@ -9,6 +9,7 @@ SENTENCES: dict[str, str] = {
     "member.role_changed": "changed the role of",
     "member.removed": "removed the member",
     "template.created": "created the template",
+    "template.updated": "renamed the template",
     "template.deleted": "deleted the template",
     "sandbox.created": "created the sandbox",
     "sandbox.updated": "changed the sandbox",

@@ -5,14 +5,16 @@ from django.urls import include, path
 from dashboard.lists.urls import list_urls
 from dashboard.resources.lists.history import HISTORY
 from dashboard.resources.lists.sandboxes import SANDBOXES
+from dashboard.resources.lists.templates import TEMPLATES
 from dashboard.resources.views import (
     overview,
     sandbox,
     sandbox_delete,
     sandbox_new,
+    template,
     template_delete,
-    template_list,
     template_new,
+    template_rename,
 )
 
 urlpatterns = [
@@ -24,7 +26,9 @@ urlpatterns = [
     path("sandboxes/new", sandbox_new.sandbox_new, name="sandbox_new"),
     path("sandboxes/<str:name>/", sandbox.sandbox, name="sandbox"),
     path("sandboxes/<str:name>/delete", sandbox_delete.sandbox_delete, name="sandbox_delete"),
-    path("templates/", template_list.template_list, name="template_list"),
+    *list_urls(TEMPLATES, "templates/"),
     path("templates/new", template_new.template_new, name="template_new"),
+    path("templates/<str:name>/", template.template, name="template"),
+    path("templates/<str:name>/rename", template_rename.template_rename, name="template_rename"),
     path("templates/<str:name>/delete", template_delete.template_delete, name="template_delete"),
 ]

@@ -19,6 +19,7 @@ TABLE: dict[str, frozenset[Role]] = {
     "member.manage": _WHO_MANAGE,
     "template.view": _EVERYONE,
     "template.create": _WHO_RUN,
+    "template.update": _WHO_RUN,
     "template.delete": _WHO_RUN,
     "sandbox.view": _EVERYONE,
     "sandbox.create": _WHO_RUN,

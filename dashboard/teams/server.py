@@ -48,6 +48,11 @@ async def server_state(team: Team, actor: User) -> ServerState:
     return state
 
 
+def known_state(team: Team) -> ServerState:
+    """What was learnt last, without asking; empty where nothing was."""
+    return _kept.get((team.api_endpoint, team.api_key), (0.0, ServerState(None)))[1]
+
+
 def forget() -> None:
     """Drop what is kept, so that the next page asks again."""
     _kept.clear()

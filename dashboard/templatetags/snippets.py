@@ -41,8 +41,9 @@ def copy_as(
     given: Mapping[str, Any] | None = None,
     *,
     shown: bool = False,
+    what: str = "",
     **values: Any,
 ) -> dict[str, Any]:
     """``{% copy_as "sandbox.delete" name=sandbox.name %}``: tabs of programs, folded away unless ``shown``."""
     programs = snippets.copies(context["team"], action, **{**(given or {}), **values})
-    return {"copies": programs, "key": action.replace(".", "-"), "shown": shown}
+    return {"copies": programs, "key": action.replace(".", "-"), "shown": shown, "what": what}

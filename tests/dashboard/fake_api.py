@@ -84,7 +84,7 @@ class FakeApi:
             routes=[
                 Route(f"{BASE}/capabilities", self.guarded(self.get_capabilities)),
                 Route(f"{BASE}/templates", self.guarded(self.all_templates), methods=["GET", "POST"]),
-                Route(f"{BASE}/templates/{{name}}", self.guarded(self.one_template), methods=["GET", "DELETE"]),
+                Route(f"{BASE}/templates/{{name}}", self.guarded(self.one_template), methods=["GET", "PATCH", "DELETE"]),
                 Route(f"{BASE}/pools", self.guarded(self.all_pools)),
                 Route(f"{BASE}/boxes", self.guarded(self.all_boxes), methods=["GET", "POST"]),
                 Route(f"{BASE}/boxes/{{name}}", self.guarded(self.one_box), methods=["GET", "PATCH", "DELETE"]),
@@ -181,6 +181,12 @@ class FakeApi:
             return refusal(404, "NotFound", f"there is no template named '{name}'")
         if request.method == "GET":
             return JSONResponse(self.templates[name])
+        if request.method == "PATCH":
+            new_name = (await request.json())["name"]
+            if new_name in self.templates:
+                return refusal(409, "NameConflict", f"a template named '{new_name}' exists")
+            self.templates[new_name] = {**self.templates.pop(name), "name": new_name}
+            return JSONResponse(self.templates[new_name])
         if any(box["template_name"] == name for box in self.sandboxes.values()):
             return refusal(409, "InUse", f"sandboxes use the template '{name}'")
         del self.templates[name]

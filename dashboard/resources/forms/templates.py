@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dashboard.resources.forms.base import NAME_HELP, ApiForm, text
+from typing import ClassVar
+
+from dashboard.resources.forms.base import NAME_HELP, ApiForm, cpu, size, text
 
 
 class TemplateForm(ApiForm):
-    """A new template."""
+    """A new template; its mounts are beside it, in ``MountRows``."""
+
+    api_names: ClassVar[dict[str, str]] = {"volume_name": "mounts", "mount_path": "mounts", "volume_mounts": "mounts"}
 
     name = text("Name", NAME_HELP)
     image = text("Image", list="images")
-    cpu = text("CPU", "Cores: 2, or thousandths of one: 500m.")
-    memory = text("Memory", "Bytes with a unit: 512Mi, 1Gi.")
+    cpu = cpu()
+    memory = size("Memory")
+    storage = size("Storage", "Room for files outside of volumes. Left empty, what the server gives.", required=False)
+
+
+class RenameTemplateForm(ApiForm):
+    """Another name for a template."""
+
+    name = text("Name", NAME_HELP)

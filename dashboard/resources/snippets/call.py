@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +36,27 @@ class Call:
     """Names that the SDK exports, beside the client."""
 
 
+# What cannot be seen, moves a cursor or turns round what follows is written by its number.
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def json_text(value: object) -> str:
+    """JSON in which every character can be seen."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def shell_word(text: str) -> str:
+    """A word for a shell; one with characters that cannot be seen is written as ``$'…'``."""
+    if not _HIDDEN.search(text):
+        return shlex.quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped) + "'"
+
+
 def literal(value: object) -> str:
     """A Python literal; JSON's strings are ones."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json_text(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(literal(each) for each in value)}]"
     if isinstance(value, dict):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dashboard.resources.snippets.call import Call, Line, literal
+from dashboard.resources.snippets.call import Call, Line, json_text, literal, shell_word
 
 if TYPE_CHECKING:
     from dashboard.teams.models import Team
@@ -68,14 +66,13 @@ def curl(team: Team, call: Call) -> str:
     """A request with curl."""
     address = call.path if call.path.startswith("http") else team.api_endpoint + call.path
     method = "" if call.method == "GET" else f"-X {call.method} "
-    lines = [f"curl {method}{shlex.quote(address)}", '-H "X-Api-Key: $SANDBOX_API_KEY"']
+    lines = [f"curl {method}{shell_word(address)}", '-H "X-Api-Key: $SANDBOX_API_KEY"']
     if call.body is not None:
-        body = json.dumps(call.body, ensure_ascii=False)
-        lines += ['-H "Content-Type: application/json"', f"-d {shlex.quote(body)}"]
+        lines += ['-H "Content-Type: application/json"', f"-d {shell_word(json_text(call.body))}"]
     return " \\\n  ".join(lines)
 
 
 def command_line(team: Team, call: Call) -> str:
     """The same with the ``sandbox`` command."""
-    setting = f"export SANDBOX_ENDPOINT={shlex.quote(root(team))} SANDBOX_API_KEY=…"
-    return f"{setting}\n{shlex.join(('sandbox', *call.cli))}"
+    setting = f"export SANDBOX_ENDPOINT={shell_word(root(team))} SANDBOX_API_KEY=…"
+    return f"{setting}\n{' '.join(shell_word(word) for word in ('sandbox', *call.cli))}"

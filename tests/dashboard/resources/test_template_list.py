@@ -17,7 +17,7 @@ def test_it_works(cast: Cast, fake: FakeApi) -> None:
     fake.add_template("python", "python:3.12-slim", "250m", "2Gi")
     fake.add_sandbox("alpha", "python")
     page = cast.client(cast.viewer).get(URL).content.decode()
-    for shown in ("python:3.12-slim", "250m", "2Gi", "/t/blue/sandboxes/?q=python"):
+    for shown in ("python:3.12-slim", "0.25 cores", "2 GiB", "/t/blue/templates/python/"):
         assert shown in page
 
 

@@ -287,7 +287,7 @@ class Pool:
     """Starts that failed since the pool was last steady."""
     retry_at: str | None = None
     stats: Mapping[str, Any] | None = None
-    """What its newest claims add up to; only where one pool was asked for."""
+    """What its newest claims add up to: all of it of one pool, its hit rate in lists with ``include="usage"``."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Pool:

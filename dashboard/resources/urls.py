@@ -26,6 +26,8 @@ urlpatterns = [
     path("sandboxes/new", sandbox_new.sandbox_new, name="sandbox_new"),
     path("sandboxes/<str:name>/", sandbox.sandbox, name="sandbox"),
     path("sandboxes/<str:name>/delete", sandbox_delete.sandbox_delete, name="sandbox_delete"),
+    path("volumes/", include("dashboard.resources.urls_of_volumes")),
+    path("pools/", include("dashboard.resources.urls_of_pools")),
     *list_urls(TEMPLATES, "templates/"),
     path("templates/new", template_new.template_new, name="template_new"),
     path("templates/<str:name>/", template.template, name="template"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from sandboxcore.server.api.common import Manager, Reader, answer, errors, get_core, no_content
-from sandboxcore.server.api.listing import asked_page, described
+from sandboxcore.server.api.listing import asked_page, described, wants_usage
 from sandboxcore.server.api.schemas import ClaimsOut, PoolIn, PoolOut, PoolPatch, PoolsOut, PoolWithStatsOut
 from sandboxcore.server.errors import ApiError
 from sandboxcore.server.services import claims, pools
@@ -66,11 +66,16 @@ async def list_pools(request: Request, caller: Reader) -> Response:
     database = get_core(request).database
     asked = asked_page(request, POOLS)
     if asked is None:
-        found, place = await pools.list_pools(database, caller=caller), {}
-    else:
-        part = await page(database, POOLS, asked, owner=caller.workspace_id)
-        found, place = part.rows, part.place()
-    return answer({"pools": [pool_view(pool) for pool in found], **place})
+        found = await pools.list_pools(database, caller=caller)
+        return answer({"pools": [pool_view(pool) for pool in found]})
+    with_usage = wants_usage(request)
+    part = await page(database, POOLS, asked, owner=caller.workspace_id)
+    views = [pool_view(pool) for pool in part.rows]
+    if with_usage:
+        rates = await claims.hit_rates(database, [view["id"] for view in views])
+        for view in views:
+            view["stats"] = rates[view["id"]]
+    return answer({"pools": views, **part.place()})
 
 
 @router.get("/{name}", response_model=PoolWithStatsOut, responses=errors(404))

@@ -179,17 +179,22 @@ class PoolOut(Body):
     created_by: str
 
 
-class PoolStatsOut(Body):
-    """What the newest claims of a pool add up to; milliseconds are from the request to the sandbox that is ready."""
+class PoolRateOut(Body):
+    """How the newest creates of a pool's template went."""
 
     hits: int
     misses: int
     hit_rate: float | None
+    window_seconds: int
+
+
+class PoolStatsOut(PoolRateOut):
+    """What the newest claims of a pool add up to; milliseconds are from the request to the sandbox that is ready."""
+
     claim_ms_p50: float | None
     claim_ms_p99: float | None
     cold_ms_p50: float | None
     misses_by_reason: dict[str, int]
-    window_seconds: int
     suggested_replicas: Annotated[
         int | None, Field(description="The fewest with which each of these creates would have found a warm sandbox.")
     ]
@@ -220,10 +225,16 @@ class ClaimsOut(Body):
     claims: list[ClaimOut]
 
 
+class PoolWithRateOut(PoolOut):
+    """A pool of a list."""
+
+    stats: Annotated[PoolRateOut | None, Field(description="Only with `include=usage`.")] = None
+
+
 class PoolsOut(ListOut):
     """Every pool of the workspace."""
 
-    pools: list[PoolOut]
+    pools: list[PoolWithRateOut]
 
 
 class ExecuteIn(Body):

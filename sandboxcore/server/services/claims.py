@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, case, delete, func, insert, select
 
 from sandboxcore.server.clock import iso, now
 from sandboxcore.server.db.models import Base, Pool, PoolClaim, Sandbox
@@ -84,18 +84,30 @@ async def stats(database: Database, pool: Row[Any]) -> dict[str, Any]:
     hits = sum(row.hit for row in rows)
     suggested = await _suggestion(database, pool.id, rows, cold)
     return {
-        "hits": hits,
-        "misses": len(rows) - hits,
-        "hit_rate": round(hits / len(rows), 4) if rows else None,
+        **_rate(hits, len(rows)),
         "claim_ms_p50": _milliseconds(median(warm) if warm else None),
         "claim_ms_p99": _milliseconds(warm[min(len(warm) - 1, int(0.99 * len(warm)))] if warm else None),
         "cold_ms_p50": _milliseconds(median(cold) if cold else None),
         "misses_by_reason": dict(Counter(row.reason for row in rows if not row.hit)),
-        "window_seconds": WINDOW_SECONDS,
         "suggested_replicas": suggested.replicas,
         "suggested_because": suggested.because,
         **await idle_cost(database, pool, seconds=WINDOW_SECONDS),
     }
+
+
+async def hit_rates(database: Database, pool_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """How the creates of the last ``WINDOW_SECONDS`` went, for many pools at once, as the API shows it."""
+    recent = PoolClaim.pool_id.in_(pool_ids), PoolClaim.at >= now() - WINDOW_SECONDS
+    hits = func.sum(case((PoolClaim.hit, 1), else_=0)).label("hits")
+    counted = select(PoolClaim.pool_id, hits, func.count().label("creates")).where(*recent)
+    rows = await database.fetch_all(counted.group_by(PoolClaim.pool_id), {}) if pool_ids else []
+    found = {row.pool_id: (int(row.hits), int(row.creates)) for row in rows}
+    return {pool_id: _rate(*found.get(pool_id, (0, 0))) for pool_id in pool_ids}
+
+
+def _rate(hits: int, creates: int) -> dict[str, Any]:
+    rate = round(hits / creates, 4) if creates else None
+    return {"hits": hits, "misses": creates - hits, "hit_rate": rate, "window_seconds": WINDOW_SECONDS}
 
 
 async def _suggestion(database: Database, pool_id: str, rows: Sequence[Row[Any]], cold: list[float]) -> Suggestion:

@@ -133,4 +133,5 @@ POOLS = Listing(
         "template": Named(Template.name, Template.id, "Pools of this template, by name or identifier."),
         "created_by": Exactly(Pool.created_by, "Pools that this creator made."),
     },
+    includes=("usage",),
 )

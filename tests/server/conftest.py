@@ -133,7 +133,7 @@ async def inside(tmp_path: Path, database_url: str) -> AsyncIterator[Callable[..
         async def start(runtime: FakeRuntime | None = None, **settings: Any) -> Inside:
             runtime = runtime or FakeRuntime()
             slow = {"reconcile_interval": 3600, "reap_interval": 3600, "pool_health_interval": 3600}
-            slow |= {"runtime_retry_interval": 0.05}
+            slow |= {"runtime_retry_interval": 0.05, "readings_interval": 3600}
             places = {"state_dir": tmp_path, "run_dir": tmp_path, "database_url": database_url}
             app = create_app(Settings(**{**places, **slow, **settings}), runtime)
             core: Core = app.state.core

@@ -77,6 +77,7 @@ class FakeApi:
         self.answer_all: JSONResponse | None = None
         self.hide_capabilities = False
         self.refuse_create: JSONResponse | None = None
+        self.refuse_delete: dict[str, JSONResponse] = {}
         self.transport: httpx.AsyncBaseTransport | None = None
         """Takes this server's place, to play a network that fails."""
         self.seen: list[tuple[str, str, str | None]] = []
@@ -84,7 +85,9 @@ class FakeApi:
             routes=[
                 Route(f"{BASE}/capabilities", self.guarded(self.get_capabilities)),
                 Route(f"{BASE}/templates", self.guarded(self.all_templates), methods=["GET", "POST"]),
-                Route(f"{BASE}/templates/{{name}}", self.guarded(self.one_template), methods=["GET", "PATCH", "DELETE"]),
+                Route(
+                    f"{BASE}/templates/{{name}}", self.guarded(self.one_template), methods=["GET", "PATCH", "DELETE"]
+                ),
                 Route(f"{BASE}/pools", self.guarded(self.all_pools)),
                 Route(f"{BASE}/boxes", self.guarded(self.all_boxes), methods=["GET", "POST"]),
                 Route(f"{BASE}/boxes/{{name}}", self.guarded(self.one_box), methods=["GET", "PATCH", "DELETE"]),
@@ -210,17 +213,25 @@ class FakeApi:
         self.add_sandbox(body["name"], body["template_name"], "provisioning", created_by=actor, **lifetimes)
         return JSONResponse(self.sandboxes[body["name"]], 201)
 
+    def delete_box(self, name: str) -> Response:
+        if name in self.refuse_delete:
+            return self.refuse_delete[name]
+        del self.sandboxes[name]
+        return Response(status_code=204)
+
     async def one_box(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in self.sandboxes:
-            return refusal(404, "NotFound", f"there is no sandbox named '{name}'")
+        asked = request.path_params["name"]
+        name = next((name for name, box in self.sandboxes.items() if asked in {name, box["id"]}), None)
+        if name is None:
+            return refusal(404, "NotFound", f"there is no sandbox named '{asked}'")
         if request.method == "PATCH":
-            new_name = (await request.json())["name"]
-            if new_name in self.sandboxes:
+            changes = await request.json()
+            self.sandboxes[name] |= {key: changes[key] for key in ("ttl_seconds", "idle_ttl_seconds") if key in changes}
+            new_name = changes.get("name", name)
+            if new_name != name and new_name in self.sandboxes:
                 return refusal(409, "NameConflict", f"a sandbox named '{new_name}' exists")
             self.sandboxes[new_name] = {**self.sandboxes.pop(name), "name": new_name}
             return JSONResponse(self.sandboxes[new_name])
         if request.method == "DELETE":
-            del self.sandboxes[name]
-            return Response(status_code=204)
+            return self.delete_box(name)
         return JSONResponse(self.sandboxes[name])

@@ -14,10 +14,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from dashboard.accounts.models import User
+from dashboard.live.routing import websocket_urlpatterns as live
 from dashboard.teams.access import NotAllowedError, NotAMemberError, authorise, require
 from dashboard.teams.models import Role
 from dashboard.teams.permissions import TABLE, allowed, roles_for, roles_that_may_be_given
-from dashboard.terminals.routing import websocket_urlpatterns
+from dashboard.terminals.routing import websocket_urlpatterns as terminals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def test_every_address_asks_the_table_or_belongs_to_no_team() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("pattern", websocket_urlpatterns, ids=lambda pattern: str(pattern.pattern))
+@pytest.mark.parametrize("pattern", [*terminals, *live], ids=lambda pattern: str(pattern.pattern))
 def test_every_socket_asks_the_table(cast: Cast, pattern: URLPattern, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

@@ -17,6 +17,7 @@ from tests.dashboard.fake_api import refusal
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Cast
     from tests.dashboard.fake_api import FakeApi
+    from tests.dashboard.real_server import Workspace
 
 URL = "/t/blue/"
 PARTS = ("now", "held")
@@ -207,3 +208,15 @@ def test_what_the_server_enforces_is_asked_once_for_several_pages(cast: Cast, fa
     for _ in range(3):
         browser.get(URL)
     assert [path for _, path, _ in fake.seen].count("/v2/sandboxes/capabilities") == 1
+
+
+def test_it_counts_what_a_real_server_has(cast: Cast, server: Workspace) -> None:
+    with server.client() as client:
+        client.create_template("python", "host", cpu="250m", memory="64Mi")
+        client.create_sandbox("python", name="alpha")
+    browser = cast.client(cast.viewer)
+    page = browser.get(URL).content.decode()
+    assert numbers(page) == ["1", "0", "0", "0", "1", "0"]
+    assert "0.25 no limit" in text(page)
+    body = json.loads(browser.get(f"{URL}metrics", {"range": "6h"}).content)
+    assert (body["step"], set(body["columns"])) == (60, {"at", "cpu_millis", "memory_bytes"})

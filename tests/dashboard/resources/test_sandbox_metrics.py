@@ -12,6 +12,7 @@ from tests.dashboard.fake_api import refusal
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Cast
     from tests.dashboard.fake_api import FakeApi
+    from tests.dashboard.real_server import Workspace
 
 URL = "/t/blue/sandboxes/alpha/metrics/"
 POINT = {
@@ -77,3 +78,15 @@ def test_what_the_server_refuses_is_told_to_the_charts(cast: Cast, fake: FakeApi
     fake.told["metrics"] = refusal(404, "SandboxNotFound", "there is no sandbox named 'alpha'")
     answer = cast.client(cast.viewer).get(f"{URL}data")
     assert (answer.status_code, "alpha" in json.loads(answer.content)["problem"]) == (404, True)
+
+
+@pytest.mark.parametrize(("chosen", "step"), [("15m", 10), ("1h", 10), ("6h", 60), ("24h", 300)])
+def test_a_real_server_knows_each_range(cast: Cast, server: Workspace, chosen: str, step: int) -> None:
+    with server.client() as client:
+        client.create_template("python", "host", cpu="250m", memory="64Mi")
+        sandbox = client.create_sandbox("python", name="alpha")
+    body = json.loads(cast.client(cast.viewer).get(f"{URL}data", {"range": chosen}).content)
+    assert (body["step"], body["limits"]["cpu_millis"], body["limits"]["memory_bytes"]) == (step, 250, 2**26)
+    by_id = cast.client(cast.viewer).get(f"/t/blue/sandboxes/{sandbox.id}/metrics/data", {"range": chosen})
+    assert by_id.status_code == 200
+    assert cast.client(cast.viewer).get("/t/blue/sandboxes/beta/metrics/data").status_code == 404

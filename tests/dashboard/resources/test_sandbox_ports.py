@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from dashboard.audit.models import Event
 from tests.dashboard.fake_api import refusal
+from tests.server.running import until
+from tests.stack import free_port
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Cast
     from tests.dashboard.fake_api import FakeApi
+    from tests.dashboard.real_server import Workspace
 
 URL = "/t/blue/sandboxes/alpha/ports/"
 PREVIEW = "http://id-alpha-8000.services.test:9000/?token=t"
@@ -140,3 +144,23 @@ def test_one_that_is_gone_says_so_on_the_page_that_is_open(cast: Cast) -> None:
     part = browser.get(URL, headers={"HX-Request": "true"})
     assert part.status_code == 200
     assert "not found" in part.content.decode()
+
+
+def test_a_preview_of_a_real_sandbox_shows_what_listens(cast: Cast, server: Workspace) -> None:
+    number = free_port()
+    browser = cast.client(cast.member)
+    with server.client() as client:
+        client.create_template("python", "host", cpu="250m", memory="64Mi")
+        sandbox = client.create_sandbox("python", name="alpha")
+        sandbox.write("index.html", "<h1>From inside</h1>")
+        sandbox.run(f"exec python3 -m http.server {number} --bind 127.0.0.1", timeout=0, wait=False)
+        until(lambda: f'value="{number}"' in browser.get(URL).content.decode())
+        answer = browser.post(f"{URL}open", {"port": str(number), "seconds": "600"})
+        address = httpx.URL(answer.headers["Refresh"].removeprefix("0; url="))
+        # Names below localhost are known to browsers alone.
+        here, host = address.copy_with(host="127.0.0.1"), {"Host": address.netloc.decode()}
+        with httpx.Client(headers=host) as browser_outside:
+            asked = browser_outside.get(here)
+            shown = asked if not asked.has_redirect_location else browser_outside.get(here.join("/"), headers=host)
+        assert "From inside" in shown.text
+        client.delete_sandbox("alpha")

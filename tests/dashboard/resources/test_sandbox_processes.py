@@ -14,6 +14,7 @@ from tests.dashboard.fake_api import refusal
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Cast
     from tests.dashboard.fake_api import FakeApi
+    from tests.dashboard.real_server import Workspace
 
 URL = "/t/blue/sandboxes/alpha/processes/"
 STARTED = "2026-01-31T00:00:00.250000Z"
@@ -169,3 +170,20 @@ def test_one_that_is_gone_says_so_on_the_page_that_is_open(cast: Cast) -> None:
     part = browser.get(URL, headers={"HX-Request": "true"})
     assert part.status_code == 200
     assert "not found" in part.content.decode()
+
+
+def test_one_of_a_real_sandbox_is_ended(cast: Cast, server: Workspace) -> None:
+    browser = cast.client(cast.member)
+    with server.client() as client:
+        client.create_template("python", "host", cpu="250m", memory="64Mi")
+        sandbox = client.create_sandbox("python", name="alpha")
+        command = sandbox.run("exec sleep 4321", timeout=0, wait=False)
+        page = browser.get(URL).content.decode()
+        found = re.search(r'<tr id="process-(\d+)"(?:(?!</tr>).)*sleep 4321', page, re.DOTALL)
+        assert found is not None
+        question = browser.get(f"{URL}{found[1]}/end").content.decode()
+        started = re.search(r'name="started" value="([^"]+)"', question)
+        assert started is not None
+        browser.post(f"{URL}{found[1]}/end", {"started": started[1]})
+        assert command.result.exit_code != 0
+    assert Event.objects.filter(action="process.signalled", target="alpha").count() == 1

@@ -76,14 +76,14 @@ def _number(summary: Mapping[str, Any], name: str) -> float | None:
 def _created(summary: Mapping[str, Any]) -> dict[str, Any]:
     pool = _text(summary, "pool")
     return {
-        "words": "created of the template",
+        "words": "created it from the template",
         "what": [_text(summary, "template")],
         "details": f"for the pool {pool}" if pool else "",
     }
 
 
 def _claimed(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {"words": "taken, ready at once, from the pool", "what": [_text(summary, "pool")]}
+    return {"words": "took it, ready at once, from the pool", "what": [_text(summary, "pool")]}
 
 
 def _ready(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,20 +105,20 @@ def _failed(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _renamed(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {"words": "renamed; before it was", "what": [_text(summary, "before")]}
+    return {"words": "renamed it; before it was", "what": [_text(summary, "before")]}
 
 
 def _lifetimes(summary: Mapping[str, Any]) -> dict[str, Any]:
     ttl, idle = _number(summary, "ttl_seconds"), _number(summary, "idle_ttl_seconds")
     lifetime = f"a lifetime of {duration(int(ttl))}" if ttl else "no lifetime"
-    return {"words": f"given {lifetime}, and {f'an idle stop after {duration(int(idle))}' if idle else 'no idle stop'}"}
+    return {"words": f"gave it {lifetime}, and {f'an idle stop after {duration(int(idle))}' if idle else 'no idle stop'}"}
 
 
 def _deleting(summary: Mapping[str, Any]) -> dict[str, Any]:
     from dashboard.resources.ended import STOP_REASONS
 
     reason = _text(summary, "stop_reason")
-    return {"words": "its end began", "details": STOP_REASONS.get(reason, reason)}
+    return {"words": "ended it:" if reason else "ended it", "details": STOP_REASONS.get(reason, reason)}
 
 
 def _plain(words: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -171,7 +171,7 @@ _WORDS: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "sandbox.renamed": _renamed,
     "sandbox.lifetimes_changed": _lifetimes,
     "sandbox.deleting": _deleting,
-    "sandbox.deleted": _plain("gone"),
+    "sandbox.deleted": _plain("let go of all that it held"),
     "command.started": _started,
     "command.ended": _ended,
     "file.written": _many("wrote", "wrote {} times", "paths"),

@@ -53,7 +53,16 @@ function startCopy() {
   });
 }
 
+// A bar of tabs may be wider than the window: the one that is open is in sight.
+function startTabs() {
+  for (const bar of document.querySelectorAll(".tab-bar")) {
+    const open = bar.querySelector(".active");
+    if (open) bar.scrollLeft = open.offsetLeft - (bar.clientWidth - open.offsetWidth) / 2;
+  }
+}
+
 startTheme();
+startTabs();
 startTimes();
 startDialog();
 startLive();

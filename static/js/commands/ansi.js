@@ -3,6 +3,7 @@ import { AnsiUp } from "../../vendor/ansi-up-6.0.6/ansi_up.js";
 
 const ESC = 3; // ansi_up's kind of packet for an escape that begins no sequence it knows
 const TEXT = 1;
+const STEP = 1024;
 const LONGEST = 512; // a sequence that is not complete after so many characters is none
 
 export class AnsiReader extends AnsiUp {
@@ -14,13 +15,29 @@ export class AnsiReader extends AnsiUp {
   /** The pieces in this text, {text, style}; style is null for plain text. The end of a cut sequence is waited for. */
   read(text) {
     this.pieces = [];
-    this.ansi_to_html(text);
+    let start = 0;
+    while (start < text.length) {
+      const escape = this._buffer ? start : text.indexOf("\x1b", start);
+      const end = escape < 0 ? text.length : escape;
+      if (end > start) {
+        this.transform_to_html(this.with_state({ text: text.slice(start, end) }));
+        start = end;
+      } else {
+        this.sequences(text.slice(start, start + STEP));
+        start += STEP;
+      }
+    }
+    return this.pieces;
+  }
+
+  /** Read a short piece with sequences: ansi_up looks at all that it holds for each of them. */
+  sequences(piece) {
+    this.ansi_to_html(piece);
     while (this._buffer.length > LONGEST) {
       this.pieces.push({ text: "\x1b", style: null });
       this._buffer = this._buffer.slice(1);
       this.ansi_to_html("");
     }
-    return this.pieces;
   }
 
   /** What is left at the end of all output. */

@@ -4,6 +4,9 @@ import { Search } from "./search.js";
 import { OutputSocket } from "./socket.js";
 import { View } from "./view.js";
 
+const FACTS_TRIES = 20;
+const FACTS_PAUSE = 500; // milliseconds
+
 const WORDS = {
   connecting: ["blue", () => "Connecting"],
   live: ["green", () => "Live"],
@@ -27,6 +30,16 @@ function store(key, value) {
     localStorage.setItem(key, value);
   } catch {
     // the choice holds for this page alone
+  }
+}
+
+/** Ask for the command's facts until they say that it has ended: the server writes that down a moment later. */
+async function refreshFacts() {
+  for (let tries = 0; tries < FACTS_TRIES; tries += 1) {
+    const facts = document.getElementById("command-facts");
+    if (!facts?.querySelector(".status-dot-animated")) return;
+    await htmx.ajax("GET", facts.dataset.facts, { target: facts, swap: "outerHTML" });
+    await new Promise((done) => setTimeout(done, FACTS_PAUSE));
   }
 }
 
@@ -96,9 +109,8 @@ class Panel {
     this.lines.end();
     this.view.soon();
     this.end = reason || `Ended with exit code ${exitCode}`;
-    const facts = document.getElementById("command-facts");
-    if (facts && facts.querySelector(".status-dot-animated")) htmx.ajax("GET", facts.dataset.facts, { target: facts, swap: "outerHTML" });
     document.querySelector("[data-kill]")?.remove();
+    refreshFacts();
   }
 
   state(detail) {

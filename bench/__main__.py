@@ -1,4 +1,4 @@
-"""`make bench`: start the product as a user does, measure it, print the figures. Takes about a minute.
+"""`make bench`: start the product as a user does, measure it, print the figures. Takes two minutes.
 
 Latencies are given beside the floor of this machine (a plain ``sh -c true``) measured in the same run, because absolute
 times differ between machines and from one minute to the next.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from bench import bursts, console, pools, reads, sandboxes, services, tunnels
+from bench import bursts, console, lists, pools, reads, sandboxes, services, tunnels
 from sandboxcore import SandboxClient
 from tests.stack import Stack
 
@@ -31,6 +31,7 @@ def main() -> int:
         print(reads.reads(stack, client))
         print(bursts.parallel_creates(stack))
         print("\n".join(pools.measure(stack, floor)))
+    print("\n".join(lists.measure()))
     return 0
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import struct
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -23,7 +23,23 @@ if TYPE_CHECKING:
 OFFSET = struct.Struct("!Q")
 
 
-def sign_in(stack: Stack) -> httpx.Client:
+class Installation(Protocol):
+    """A console, and who may sign in."""
+
+    @property
+    def console_url(self) -> str:
+        """Where it is."""
+
+    @property
+    def username(self) -> str:
+        """The first user."""
+
+    @property
+    def password(self) -> str:
+        """Theirs."""
+
+
+def sign_in(stack: Installation) -> httpx.Client:
     """A browser's session of the first user."""
     browser = httpx.Client(base_url=stack.console_url, follow_redirects=True)
     form = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import TYPE_CHECKING
+
+from dashboard.resources.snippets.call import literal
+from dashboard.resources.snippets.render import KEY, root
 
 if TYPE_CHECKING:
     from dashboard.teams.models import Team
@@ -19,21 +21,21 @@ def local_port(port: int) -> int:
     return port if port >= OF_EVERYBODY else port + 8000
 
 
-def by_command(name: str, port: int) -> str:
-    """With the command-line client."""
-    return f"sandbox tunnel {shlex.quote(name)} {port} --local-port {local_port(port)}"
+def by_command(team: Team, name: str, port: int) -> str:
+    """With the command-line client; it stays open until Ctrl-C."""
+    setting = f"export SANDBOX_ENDPOINT={shlex.quote(root(team))} SANDBOX_API_KEY=…"
+    return f"{setting}\nsandbox tunnel {shlex.quote(name)} {port}:{local_port(port)}"
 
 
 def in_python(team: Team, name: str, port: int) -> str:
     """With the SDK; the tunnel stays open until the program ends."""
-    endpoint, quoted = (json.dumps(text, ensure_ascii=False) for text in (team.api_endpoint, name))
     return f"""from sandboxcore import SandboxClient
 
 client = SandboxClient(
-    api_endpoint={endpoint},
-    api_key="…",  # or the environment variable SANDBOX_API_KEY
+    api_endpoint={literal(team.api_endpoint)},
+    {KEY}
 )
-sandbox = client.get_sandbox({quoted})
+sandbox = client.get_sandbox({literal(name)})
 with sandbox.tunnel(remote_port={port}, local_port={local_port(port)}) as tunnel:
     print(f"listening at 127.0.0.1:{{tunnel.local_port}}")
     input("Enter ends it. ")"""

@@ -102,7 +102,7 @@ async def test_a_tunnel_is_there_to_copy(page_as: Pages, site: Site) -> None:
     page = await page_as("viewer", PORTS)
     await page.get_by_role("link", name="Tunnel to port 8001").click()
     dialog = page.get_by_role("dialog")
-    await expect(dialog.get_by_text("sandbox tunnel alpha 8001")).to_be_visible()
+    await expect(dialog.get_by_text("sandbox tunnel alpha 8001:8001")).to_be_visible()
     await axe(page)
     await expect(page.get_by_role("button", name=re.compile("^Open a preview"))).to_have_count(0)
 

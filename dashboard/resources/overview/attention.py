@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from dashboard.lists.cells import cores, size
 from dashboard.resources.lifetimes import moment
@@ -74,16 +74,8 @@ def _pool(pool: Pool, team: str) -> Item:
         what,
         pool.name,
         words,
-        pool_page(pool, team),
+        reverse("pool", args=[team, pool.name]),
     )
-
-
-def pool_page(pool: Pool, team: str) -> str:
-    """Where a pool is looked at."""
-    try:
-        return reverse("pool", args=[team, pool.name])
-    except NoReverseMatch:
-        return reverse("overview", args=[team])
 
 
 def _idle(sandboxes: list[IdleSandbox], team: str) -> Iterator[Item]:

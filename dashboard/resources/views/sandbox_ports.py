@@ -44,7 +44,7 @@ async def port_connect(request: HttpRequest, access: Access, name: str, port: in
         "name": name,
         "port": port,
         "local": local_port(port),
-        "command": by_command(name, port),
+        "command": by_command(access.team, name, port),
         "python": in_python(access.team, name, port),
     }
     return await answer(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from dashboard.audit.models import Event
+from sandboxcore.cli.main import parser
 from tests.dashboard.fake_api import refusal
 from tests.server.running import until
 from tests.stack import free_port
@@ -125,9 +128,12 @@ def test_what_the_server_refuses_is_shown(cast: Cast, ready: FakeApi) -> None:
 
 @pytest.mark.parametrize(("number", "outside"), [(8000, 8000), (80, 8080)])
 def test_a_tunnel_is_there_to_copy(cast: Cast, ready: FakeApi, number: int, outside: int) -> None:
-    page = cast.client(cast.viewer).get(f"{URL}{number}/tunnel").content.decode()
-    assert f"sandbox tunnel alpha {number} --local-port {outside}" in page
+    page = unescape(cast.client(cast.viewer).get(f"{URL}{number}/tunnel").content.decode())
     assert f"remote_port={number}, local_port={outside}" in page
+    line = re.search(r"^sandbox (tunnel .*?)(?:<|$)", page, re.MULTILINE)
+    assert line is not None
+    asked = parser().parse_args(shlex.split(line[1]))
+    assert (asked.name, asked.port) == ("alpha", (number, outside))
 
 
 @pytest.mark.parametrize(

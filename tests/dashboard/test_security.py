@@ -90,3 +90,13 @@ def test_htmx_may_not_evaluate(cast: Cast) -> None:
     page = cast.client(cast.owner).get("/t/blue/").content.decode()
     assert '"allowEval": false' in page
     assert '"allowScriptTags": false' in page
+
+
+def test_pages_are_compressed_where_the_browser_takes_it_and_vary_by_it(cast: Cast) -> None:
+    browser = cast.client(cast.owner)
+    plain = browser.get("/t/blue/team/")
+    packed = browser.get("/t/blue/team/", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert len(packed.content) * 3 < len(plain.content)

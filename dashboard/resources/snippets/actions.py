@@ -97,12 +97,12 @@ def _env(env: Mapping[str, str] | None) -> tuple[str, ...]:
 
 
 def _words(command: str) -> tuple[str, ...]:
-    """The command's words, where the shell of the sandbox would read them alike; else the shell is named."""
+    """The command's own words where a shell would read them alike; else the line as one word."""
     try:
         words = shlex.split(command)
     except ValueError:
         words = []
-    return tuple(words) if words and shlex.join(words) == command else ("sh", "-c", command)
+    return tuple(words) if len(words) > 1 and shlex.join(words) == command else (command,)
 
 
 def sandbox_service(name: str, port: int, expires_in_seconds: int = 600) -> Call:
@@ -113,7 +113,8 @@ def sandbox_service(name: str, port: int, expires_in_seconds: int = 600) -> Call
         Line("print(url)", waits=False),
     )
     body = {"port": port, "expires_in_seconds": expires_in_seconds}
-    return Call(lines, "POST", _path("boxes", name, "service-url"), (), body)
+    words = ("service", name, str(port), "--expires", str(expires_in_seconds))
+    return Call(lines, "POST", _path("boxes", name, "service-url"), words, body)
 
 
 def template_create(

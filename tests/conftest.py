@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The whole product, started as the README says, with the machine's best runtime."""
-    with Stack.new() as stack:
+    with Stack.new(SANDBOXD_READINGS_INTERVAL="1") as stack:
         yield stack

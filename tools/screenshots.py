@@ -1,6 +1,7 @@
 """`make screenshots`: pictures of every page, light, dark and as wide as a phone, into docs/images/.
 
-Starts an installation of its own, fills it with what a small team would have, and looks at it with Chromium.
+Starts an installation of its own, fills it with what a small team would have (``tools.filled``), and looks at each page
+of ``tools.pages`` with Chromium.
 """
 
 from __future__ import annotations
@@ -15,22 +16,13 @@ from playwright.async_api import async_playwright
 from sandboxcore import SandboxClient
 from tests.e2e.terminal_page import CHROMIUM, TerminalPage
 from tests.stack import Stack
+from tools.filled import fill
+from tools.pages import PAGES
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, ViewportSize
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-PAGES = {
-    "overview": "",
-    "sandboxes": "sandboxes/",
-    "sandbox-new": "sandboxes/new",
-    "sandbox": "sandboxes/web-scraper/",
-    "sandbox-settings": "sandboxes/web-scraper/settings",
-    "templates": "templates/",
-    "template-new": "templates/new",
-    "activity": "activity/",
-    "team": "team/",
-}
 LOOKS: dict[str, tuple[str, ViewportSize]] = {
     "light": ("light", {"width": 1280, "height": 800}),
     "dark": ("dark", {"width": 1280, "height": 800}),
@@ -43,20 +35,6 @@ TYPED = (
 )
 
 
-def fill(stack: Stack) -> None:
-    """Make templates and sandboxes to look at."""
-    with SandboxClient(api_endpoint=stack.api_endpoint, api_key=stack.api_key) as client:
-        client.create_template("python", "host", cpu="1", memory="1Gi")
-        client.create_template("build-and-test", "host", cpu="2", memory="4Gi")
-        for name, template in (
-            ("web-scraper", "python"),
-            ("report-2026-11", "python"),
-            ("ci-main", "build-and-test"),
-            ("agent-7f3a", "python"),
-        ):
-            client.create_sandbox(template, name=name)
-
-
 async def look(browser: Browser, stack: Stack, name: str, scheme: str, size: ViewportSize) -> None:
     """Take every page's picture in one look."""
     context = await browser.new_context(color_scheme=scheme, viewport=size)  # type: ignore[arg-type]
@@ -65,10 +43,13 @@ async def look(browser: Browser, stack: Stack, name: str, scheme: str, size: Vie
     await picture(page, f"sign-in-{name}")
     person = TerminalPage(page, stack)
     await person.sign_in()
-    for title, path in PAGES.items():
-        await page.goto(f"{stack.console_url}/t/{person.team}/{path}")
+    for shown in PAGES:
+        await page.goto(f"{stack.console_url}/t/{person.team}/{shown.path}")
+        await page.locator(shown.ready).first.wait_for()
         await page.wait_for_load_state("networkidle")
-        await picture(page, f"{title}-{name}")
+        if shown.before is not None:
+            await shown.before(page)
+        await picture(page, f"{shown.name}-{name}")
     await person.open("web-scraper")
     if name == "light":
         for number, line in enumerate(TYPED, start=2):
@@ -97,7 +78,8 @@ def main() -> int:
     """Entry point."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with Stack.new() as stack:
-        fill(stack)
+        with SandboxClient(api_endpoint=stack.api_endpoint, api_key=stack.api_key) as client:
+            fill(client)
         asyncio.run(take(stack))
     return 0
 

@@ -33,8 +33,11 @@ WITHIN = 10_000
 """Milliseconds that an expectation or a click waits."""
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _FINISH = "document.getAnimations().forEach((each) => each instanceof CSSTransition && each.finish())"
-# Chromium tells of every refusal, htmx too, and of a request that a newer one overtook; what is refused is the test's to check. A missing asset is told below.
-_REFUSALS = re.compile(r"^(Failed to load resource|Response Status Error Code [45]|WebSocket connection to|htmx:(sendAbort|afterRequest),)")
+# Chromium tells of every refusal, htmx too, and of a request that a newer one overtook: what is refused is the test's
+# to check. A missing asset is told below.
+_REFUSALS = re.compile(
+    r"^(Failed to load resource|Response Status Error Code [45]|WebSocket connection to|htmx:(sendAbort|afterRequest),)"
+)
 
 
 class Pages:

@@ -180,7 +180,7 @@ def _cell(column: Column[R], item: R, access: Access, href: str | None) -> str:
     if column.main:
         if href:
             shown = format_html('<a class="text-reset fw-medium" href="{}" data-row-link>{}</a>', href, shown)
-        return format_html('<td class="{}">{}</td>', classes, shown)
+        return format_html('<td class="{}">{}{}</td>', classes, shown, column.below(item) if column.below else "")
     return format_html('<td data-label="{}" class="{}">{}</td>', column.label, classes, shown)
 
 

@@ -38,6 +38,8 @@ class Column(Generic[R]):
     """Whether cells stand at the end of their column, as numbers do."""
     main: bool = False
     """The one column whose cells lead to their rows' pages."""
+    below: Callable[[R], str] | None = None
+    """Of the main column: what stands below what leads there, and is no part of it."""
     classes: str = ""
     shown: bool = True
     """False for what only the CSV file has."""

@@ -13,7 +13,7 @@ from dashboard.resources import snippets
 from dashboard.resources.actions import pools as actions
 from dashboard.resources.listing import is_addressable
 from dashboard.resources.lists import choices
-from dashboard.resources.pool_state import pool_badge
+from dashboard.resources.pool_state import cause_of, pool_badge
 from dashboard.teams.api import client_for
 from sandboxcore import ResourceNotFoundError
 
@@ -84,12 +84,20 @@ def _name(name: str, pool: Pool, access: Access) -> str:
         '{}<span class="d-block text-{} small fw-normal">{}</span>',
         cells.text(name),
         colour,
-        cells.text(pool.status_message),
+        cells.text(cause_of(pool.status_message)),
     )
 
 
 def _ready(ready: int | None, pool: Pool, access: Access) -> str:
-    return cells.meter(ready, pool.replicas, f"{ready} of {pool.replicas}", "Ready")
+    """Ready of wanted, and a bar that is good when it is full."""
+    if not pool.replicas:
+        return cells.NOTHING
+    return format_html(
+        '<span class="list-meter"><span class="text-nowrap">{0} of {1}</span><meter min="0" max="{1}" optimum="{1}" '
+        'value="{0}" aria-label="Ready">{0} of {1}</meter></span>',
+        ready or 0,
+        pool.replicas,
+    )
 
 
 def hit_rate(pool: Pool) -> float | None:

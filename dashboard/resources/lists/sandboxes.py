@@ -90,14 +90,12 @@ async def _extend(access: Access, key: str, choice: str) -> str:
     return ""
 
 
-def _name(name: str, sandbox: SandboxRecord, access: Access) -> str:
-    """The name, and under it what made the sandbox fail."""
+def _failure(sandbox: SandboxRecord) -> str:
+    """What made the sandbox fail."""
     if sandbox.status != "failed":
-        return cells.text(name)
+        return ""
     why = sandbox.status_message or "The server gave no reason."
-    return format_html(
-        '{}<span class="d-block text-danger small fw-normal">{}</span>', cells.text(name), cells.text(why)
-    )
+    return format_html('<span class="d-block text-danger small fw-normal">{}</span>', cells.text(why))
 
 
 def _stop(sandbox: SandboxRecord) -> datetime | None:
@@ -174,7 +172,7 @@ SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
     every=15_000,
     views=VIEWS,
     columns=(
-        Column("name", "Name", lambda box: box.name, _name, sort="name", main=True),
+        Column("name", "Name", lambda box: box.name, sort="name", main=True, below=_failure),
         Column("status", "State", lambda box: box.status, cells.state, sort="status"),
         Column("template", "Template", lambda box: box.template_name, _template, sort="template_name"),
         Column("created_at", "Created", lambda box: box.created_at, _created, sort="created_at", descending=True),

@@ -67,7 +67,7 @@ async def open_shell(client: AsyncSandboxClient, asked: argparse.Namespace) -> i
 def _raw() -> Iterator[None]:
     """Give every key on as it is pressed, Ctrl-C too."""
     before = termios.tcgetattr(sys.stdin)
-    tty.setraw(sys.stdin)
+    tty.setraw(sys.stdin, termios.TCSADRAIN)  # what was typed ahead stays
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,18 @@ REASONS = {
     "dead": "the warm ones had ended unnoticed",
 }
 HOUR = 3600
+_TRIES = re.compile(r" \(filling failed [^()]*; the next try is at [^()]*\)\Z")
 
 
 def pool_badge(status: Any, pool: Pool | None = None, access: Access | None = None) -> SafeString:
     """The status of a pool."""
     words = cells.visible(status or "unknown")
     return cells.badge(words, _COLOURS.get(words, "secondary"), moving=status == "filling")
+
+
+def cause_of(message: str | None) -> str:
+    """Why a pool cannot be filled, without how often it failed and when the next try is: that is told beside it."""
+    return _TRIES.sub("", message or "")
 
 
 def reason_of(reason: str | None) -> str:
@@ -84,13 +91,13 @@ class Economics:
         stats: Mapping[str, Any] = pool.stats or {}
         rate = stats.get("hit_rate")
         suggested = _whole(stats.get("suggested_replicas"))
-        times = (("warm, median", "claim_ms_p50"), ("warm, 99 of 100", "claim_ms_p99"), ("cold, median", "cold_ms_p50"))
+        times = (("Warm, median", "claim_ms_p50"), ("Warm, 99 of 100", "claim_ms_p99"), ("Cold, median", "cold_ms_p50"))
         reasons = stats.get("misses_by_reason")
         counted = reasons.items() if isinstance(reasons, dict) else ()
         return cls(
             hits=_whole(stats.get("hits")) or 0,
             misses=_whole(stats.get("misses")) or 0,
-            rate=f"{rate:.1%}" if isinstance(rate, int | float) else cells.NOTHING,
+            rate=f"{rate:.1%}" if isinstance(rate, int | float) else "",
             claims=tuple((label, milliseconds(stats.get(name))) for label, name in times),
             reasons=tuple((reason_of(str(name)), _whole(count) or 0) for name, count in counted),
             waited=_waited(stats),

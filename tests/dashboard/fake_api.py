@@ -27,6 +27,11 @@ def invalid(field: list[str], message: str) -> JSONResponse:
     return JSONResponse({"detail": [{"type": "value_error", "loc": ["body", *field], "msg": message}]}, 422)
 
 
+def found_in(things: dict[str, dict[str, Any]], kind: str, request: Request) -> Response:
+    name = request.path_params["name"]
+    return JSONResponse(things[name]) if name in things else refusal(404, "NotFound", f"there is no {kind} '{name}'")
+
+
 OURS = {"limit", "offset", "cursor", "sort", "q", "status", "template", "pool", "created_by", "include", "total"}
 
 
@@ -57,6 +62,7 @@ class FakeApi:
         self.templates: dict[str, dict[str, Any]] = {}
         self.sandboxes: dict[str, dict[str, Any]] = {}
         self.pools: dict[str, dict[str, Any]] = {}
+        self.volumes: dict[str, dict[str, Any]] = {}
         self.capabilities: dict[str, Any] = {
             "runtime": "namespaces",
             "isolated": True,
@@ -89,6 +95,10 @@ class FakeApi:
                     f"{BASE}/templates/{{name}}", self.guarded(self.one_template), methods=["GET", "PATCH", "DELETE"]
                 ),
                 Route(f"{BASE}/pools", self.guarded(self.all_pools)),
+                Route(f"{BASE}/pools/{{name}}", self.guarded(self.one_pool)),
+                Route(f"{BASE}/pools/{{name}}/{{report:str}}", self.guarded(self.report)),
+                Route(f"{BASE}/volumes", self.guarded(self.all_volumes)),
+                Route(f"{BASE}/volumes/{{name}}", self.guarded(self.one_volume)),
                 Route(f"{BASE}/boxes", self.guarded(self.all_boxes), methods=["GET", "POST"]),
                 Route(f"{BASE}/boxes/{{name}}", self.guarded(self.one_box), methods=["GET", "PATCH", "DELETE"]),
                 Route(f"{BASE}/{{report:str}}", self.guarded(self.report)),
@@ -197,6 +207,15 @@ class FakeApi:
 
     async def all_pools(self, request: Request) -> Response:
         return page(request, "pools", self.pools.values(), ("name", "template_name"))
+
+    async def one_pool(self, request: Request) -> Response:
+        return found_in(self.pools, "pool", request)
+
+    async def all_volumes(self, request: Request) -> Response:
+        return page(request, "volumes", self.volumes.values(), ("name",))
+
+    async def one_volume(self, request: Request) -> Response:
+        return found_in(self.volumes, "volume", request)
 
     async def all_boxes(self, request: Request) -> Response:
         if request.method == "GET":

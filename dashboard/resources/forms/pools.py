@@ -47,7 +47,7 @@ class PoolForm(ApiForm):
     def told(self, template: str) -> dict[str, Any]:
         """The same for the program to copy, as far as the form is filled sensibly."""
         if self.is_bound:
-            self.full_clean()
+            self.is_valid()  # cleans once; a second time would forget what the API said
         given = self.cleaned_data if self.is_bound else {}
         return {
             "name": given.get("name") or "warm",

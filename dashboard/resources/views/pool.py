@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from dashboard.frame import answer
-from dashboard.resources.pool_state import Economics, Told, pool_badge
+from dashboard.resources.pool_state import Economics, Told, cause_of, pool_badge
 from dashboard.resources.preflight import soon
 from dashboard.resources.template_users import linked
 from dashboard.teams.access import require
@@ -38,6 +38,7 @@ async def pool(request: HttpRequest, access: Access, name: str) -> HttpResponse:
         "section": "pools",
         "pool": found,
         "badge": pool_badge(found.status),
+        "cause": cause_of(found.status_message),
         "template_href": linked(access, "template", [found.template_name])[0][1],
         "ready": found.ready_replicas or 0,
         "missing": max(0, found.replicas - (found.ready_replicas or 0)),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dashboard.teams.access import Access
     from sandboxcore.models import Volume
 
+_UNITS = (("Ti", 4), ("Gi", 3), ("Mi", 2), ("Ki", 1), ("", 0))
 GROWTH = ("volume.growing", "volume.grown", "volume.grow_failed")
 
 
@@ -37,9 +38,20 @@ async def volume(request: HttpRequest, access: Access, name: str) -> HttpRespons
         "growth_failed": await _failed_growth(access, found),
         "templates": templates_of(access, found),
         "sandboxes": sandboxes_of(access, found),
+        "larger": larger(found.size),
         "mount_values": {"name": "with-data", "image": "host", "mounts": [(found.name, "/data")]},
     }
     return await answer(request, access, "resources/volume.html", context, fragment="resources/_volume.html")
+
+
+def larger(size: str) -> str:
+    """Twice as much, as an example of growing."""
+    try:
+        double = 2 * quantities.parse_bytes(size)
+    except quantities.QuantityError:
+        return "2Gi"
+    unit, scale = next((unit, 1024**power) for unit, power in _UNITS if double % 1024**power == 0)
+    return f"{double // scale}{unit}"
 
 
 def _told(size: str) -> str:

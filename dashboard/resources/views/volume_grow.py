@@ -11,6 +11,7 @@ from dashboard.resources.actions import volumes as actions
 from dashboard.resources.change import Change, show
 from dashboard.resources.forms.volumes import GrowForm
 from dashboard.resources.preflight import Wants, preflight
+from dashboard.resources.views.volume import larger
 from dashboard.resources.volume_users import sandboxes_of
 from dashboard.teams.access import require
 from dashboard.teams.api import client_for
@@ -69,5 +70,7 @@ def _change(
         refused=MOUNTED if users else refused,
         used_by=users,
         preflight=room,
-        copy=None if users or refused else ("volume.grow", {"name": name}),
+        copy=None
+        if users or refused
+        else ("volume.grow", {"name": name, "size": larger(volume.size if volume else "")}),
     )

@@ -52,7 +52,7 @@ def _told(form: VolumeForm) -> tuple[str, str]:
     """Name and size as far as the form is filled sensibly."""
     if not form.is_bound:
         return "", DEFAULT_SIZE
-    form.full_clean()
+    form.is_valid()  # cleans once; a second time would forget what the API said
     return form.cleaned_data.get("name", ""), form.cleaned_data.get("size", "")
 
 

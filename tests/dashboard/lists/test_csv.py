@@ -32,7 +32,7 @@ def test_it_works(cast: Cast, fake: FakeApi) -> None:
     assert answer["Content-Disposition"].startswith('attachment; filename="sandboxes-')
     (row,) = rows(answer)
     assert row["Name"] == "alpha"
-    assert row["Age"] == "2026-01-31T12:00:00+00:00"
+    assert row["Created"] == "2026-01-31T12:00:00+00:00"
     assert row["Stops"] == "2026-01-31T13:00:00+00:00"
 
 

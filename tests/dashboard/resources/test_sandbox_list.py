@@ -164,3 +164,22 @@ def test_an_answer_that_makes_no_sense_is_no_failure_of_the_console(cast: Cast, 
     answer = cast.client(cast.viewer).get(URL)
     assert answer.status_code == 200
     assert "not JSON" in answer.content.decode()
+
+
+def test_of_ten_thousand_one_page_is_read(cast: Cast, fake: FakeApi) -> None:
+    for number in range(10_000):
+        fake.add_sandbox(f"box-{number:05}")
+    fake.seen.clear()
+    page = cast.client(cast.viewer).get(URL, {"sort": "-name", "page": "200"}).content.decode()
+    assert "9,951&ndash;10,000 of 10,000 sandboxes" in page
+    assert page.count("<tr id=") == 50
+    assert [path for _, path, _ in fake.seen].count("/v2/sandboxes/boxes") == 1
+
+
+def test_long_names_and_those_that_run_the_other_way_stand_for_themselves(cast: Cast, fake: FakeApi) -> None:
+    fake.add_sandbox("x" * 200, template="\u202egnp.exe", created_by="مريم")
+    page = cast.client(cast.viewer).get(URL).content.decode()
+    assert f'<bdi class="text-break">{"x" * 200}</bdi>' in page
+    assert "⟨202E⟩gnp.exe" in page
+    assert "\u202e" not in page
+    assert '<bdi class="text-break">مريم</bdi>' in page

@@ -65,13 +65,14 @@ class Terminal:
     def __init__(self, stack: Stack, browser: httpx.Client, sandbox: str) -> None:
         page = browser.get(f"/t/default/sandboxes/{sandbox}/terminal/")
         token = csrf_token(page)
-        page = browser.post(
+        made = browser.post(
             f"/t/default/sandboxes/{sandbox}/terminal/new",
             headers={"X-CSRFToken": token, "Referer": stack.console_url},
         )
+        address = f"/t/default/sandboxes/{sandbox}/terminal/{made.json()['id']}/socket"
         cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
         self._socket: ClientConnection = connect(
-            f"ws://{urlsplit(stack.console_url).netloc}{page.url.path}socket",
+            f"ws://{urlsplit(stack.console_url).netloc}{address}",
             origin=stack.console_url,  # type: ignore[arg-type]
             additional_headers={"Cookie": cookies},
             max_size=None,

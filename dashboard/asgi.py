@@ -22,12 +22,13 @@ from dashboard.commands.routing import websocket_urlpatterns as commands  # noqa
 from dashboard.lifespan import Lifespan  # noqa: E402
 from dashboard.live.routing import websocket_urlpatterns as live  # noqa: E402
 from dashboard.origin import SameOriginOnly  # noqa: E402
+from dashboard.terminals.routing import guest_websocket_urlpatterns as guests  # noqa: E402
 from dashboard.terminals.routing import websocket_urlpatterns as terminals  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": _http,
-        "websocket": SameOriginOnly(AuthMiddlewareStack(URLRouter([*terminals, *commands, *live]))),
+        "websocket": SameOriginOnly(AuthMiddlewareStack(URLRouter([*terminals, *guests, *commands, *live]))),
         "lifespan": Lifespan(),
     }
 )

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from dashboard import views
 from dashboard.palette.views import palette
+from dashboard.terminals.sharing import terminal_shared
 
 handler400 = "dashboard.errors.bad_request"
 handler403 = "dashboard.errors.forbidden"
@@ -22,4 +23,5 @@ urlpatterns = [
     path("t/<slug:team>/team/", include("dashboard.teams.urls")),
     path("t/<slug:team>/sandboxes/<str:name>/", include("dashboard.commands.urls")),
     path("t/<slug:team>/sandboxes/<str:name>/", include("dashboard.terminals.urls")),
+    path("shared/<str:token>/", terminal_shared, name="terminal_shared"),
 ]

@@ -29,4 +29,8 @@ SENTENCES: dict[str, str] = {
     "command.killed": "ended a command in",
     "terminal.opened": "opened a terminal in",
     "terminal.ended": "ended a terminal in",
+    "terminal.renamed": "renamed a terminal in",
+    "terminal.shared": "made a link to a terminal in",
+    "terminal.unshared": "withdrew a link to a terminal in",
+    "terminal.link_opened": "opened a link to a terminal in",
 }

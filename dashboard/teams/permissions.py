@@ -40,6 +40,7 @@ TABLE: dict[str, frozenset[Role]] = {
     "command.kill": _WHO_RUN,
     "terminal.view": _EVERYONE,
     "terminal.write": _WHO_RUN,
+    "terminal.share": _WHO_RUN,
 }
 
 

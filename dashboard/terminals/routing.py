@@ -10,3 +10,4 @@ websocket_urlpatterns = [
         TerminalConsumer.as_asgi(),
     ),
 ]
+guest_websocket_urlpatterns = [path("shared/<str:token>/socket", TerminalConsumer.as_asgi())]

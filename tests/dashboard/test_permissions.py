@@ -33,6 +33,7 @@ OF_NO_TEAM = {
     "account_inactive",
     "account_reauthenticate",
     "account_change_password",
+    "terminal_shared",
 }
 
 

@@ -50,14 +50,21 @@ class Load:
     frames: list[tuple[int, bytes]] = field(default_factory=list)
     sockets: int = 0
 
+    @property
+    def first(self) -> int:
+        """The offset of the first byte that came."""
+        return self.frames[0][0] if self.frames else 0
+
     def whole(self) -> bytes:
-        """The output from offset 0. Fails if a byte is missing, or came again as another.
+        """The output from the first byte that came. Fails if a byte is missing, or came again as another.
 
         On one socket nothing comes twice. A socket that is being closed still receives what its page does not
         take any more, and the next one brings that again.
         """
         data = bytearray()
-        for offset, piece in self.frames:
+        first = self.first
+        for place, piece in self.frames:
+            offset = place - first
             again = len(data) - offset
             assert again >= 0, f"{len(data)} bytes came, then offset {offset}"
             assert again == 0 or self.sockets > 1
@@ -79,6 +86,8 @@ class TerminalPage:
         page.on("console", lambda message: message.type == "error" and self._complaint(message.text))
 
     def _socket(self, socket: WebSocket) -> None:
+        if not socket.url.endswith("/socket") or not self.loads:
+            return
         load = self.loads[-1]
         load.sockets += 1
         socket.on("framereceived", lambda payload: self._frame(load, payload))

@@ -6,15 +6,16 @@ const PREVIEW_WIDTH = 200;
 const LINE_END = /\r\n|\r|\n/;
 const LINE_END_AT_END = /(\r\n|\r|\n)$/;
 
-/** Copy with Ctrl-Shift-C, paste with Ctrl-Shift-V or as the browser does; `dialog` is the question. */
-export function controlClipboard(host, terminal, dialog) {
+/** Copy with Ctrl-Shift-C, paste with Ctrl-Shift-V or as the browser does, in the pane that `active()` gives. */
+export function controlClipboard(host, active, dialog) {
   host.addEventListener(
     "paste",
     (event) => {
       const text = event.clipboardData?.getData("text/plain") ?? "";
       event.preventDefault();
       event.stopPropagation();
-      paste(terminal, dialog, text);
+      const terminal = active()?.terminal;
+      if (terminal) paste(terminal, dialog, text);
     },
     true, // before xterm.js, which would type it at once
   );
@@ -22,7 +23,7 @@ export function controlClipboard(host, terminal, dialog) {
     if (!event.ctrlKey || !event.shiftKey || event.altKey || event.metaKey) return true;
     if (event.code === "KeyC") {
       event.preventDefault();
-      if (event.type === "keydown") copy(terminal);
+      if (event.type === "keydown") copy(active().terminal);
       return false;
     }
     // The browser pastes by itself on Ctrl-Shift-V; the terminal must only not type the key.

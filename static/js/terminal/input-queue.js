@@ -30,6 +30,11 @@ export class InputQueue {
     return this.pieces[0]?.at ?? null;
   }
 
+  /** Number of the first byte that is not taken. */
+  get start() {
+    return this.pieces.length ? this.pieces[0].offset : this.end;
+  }
+
   add(text) {
     const bytes = this.encoder.encode(text);
     for (let start = 0; start < bytes.length; ) {
@@ -68,6 +73,16 @@ export class InputQueue {
     this.pieces.splice(0, done);
     this.unsent = Math.max(0, this.unsent - done);
     return at;
+  }
+
+  /** Drop what was typed from `offset` on: it is not wanted. Returns how many bytes that were. */
+  drop(offset) {
+    this.taken(offset);
+    const dropped = this.waiting;
+    this.pieces = [];
+    this.unsent = 0;
+    this.end = offset;
+    return dropped;
   }
 
   /** A new connection to a console that knows this page: what it has not taken is sent again. */

@@ -15,8 +15,12 @@ function tamed(element, nonce) {
   return element;
 }
 
+let used = false;
+
 /** Make elements of this page obey its policy. */
 export function useNonce(nonce) {
+  if (used) return;
+  used = true;
   const createElement = document.createElement;
   document.createElement = (...args) => tamed(createElement.apply(document, args), nonce);
 }

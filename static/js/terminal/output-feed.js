@@ -2,15 +2,17 @@
 // While the screen is busy output gathers, and goes to it in one piece when it is ready; what has been drawn is
 // acknowledged, so that the console never sends more than the page can take.
 
-const PIECE = 128 * 1024; // drawn at once: small enough that the page stays awake between two
-const ACKNOWLEDGE = 64 * 1024;
+const PIECE = 64 * 1024; // drawn at once: small enough that the page stays awake between two
+const ACKNOWLEDGE = 32 * 1024;
 const CANCEL = "\x18"; // ends an escape sequence that the gap cut in two
+const encoder = new TextEncoder();
 
 export class OutputFeed {
-  /** `write(bytes, done)` draws; `taken(offset)` acknowledges. */
-  constructor(write, taken) {
+  /** `write(bytes, done)` draws; `taken(offset)` acknowledges; `drew()` is called when something was drawn. */
+  constructor(write, taken, drew = () => {}) {
     this.write = write;
     this.taken = taken;
+    this.drew = drew;
     this.next = 0; // offset of the next byte wanted
     this.drawn = 0; // offset up to which all is on the screen
     this.missing = 0; // bytes that were lost for this page
@@ -19,6 +21,17 @@ export class OutputFeed {
     this.acknowledged = 0;
     this.awaited = null; // {offset, then}
     this.writing = [];
+    this.settled = true; // all that was given to the terminal is drawn
+  }
+
+  /** The screen already holds all before `offset`. */
+  startAt(offset) {
+    this.next = this.drawn = this.acknowledged = offset;
+  }
+
+  /** Bytes that came and are not on the screen yet. */
+  get behind() {
+    return this.next - this.drawn;
   }
 
   output(offset, bytes) {
@@ -50,14 +63,29 @@ export class OutputFeed {
     this.mark(then);
   }
 
-  gap(from, to) {
-    const lost = to - Math.max(from, this.next);
+  /** Output that will not come; with `skipped` because nobody waits for it, so what is not drawn yet goes too. */
+  gap(from, to, skipped = false) {
+    let lost = to - Math.max(from, this.next);
     if (lost <= 0) return;
+    if (skipped) lost += this.dropQueue();
     this.missing += lost;
     this.next = to;
     this.reach();
-    const words = `${lost.toLocaleString()} bytes of output are no longer kept`;
-    this.push(new TextEncoder().encode(`${CANCEL}\x1b[0m\r\n\x1b[2m── ${words} ──\x1b[0m\r\n`));
+    const words = `${lost.toLocaleString()} bytes of output ${skipped ? "were passed over" : "are no longer kept"}`;
+    this.push(encoder.encode(`${CANCEL}\x1b[0m\r\n\x1b[2m── ${words} ──\x1b[0m\r\n`));
+  }
+
+  /** Draw text that is no part of the output, after all that came. */
+  aside(text) {
+    if (text) this.push(encoder.encode(text));
+  }
+
+  dropQueue() {
+    const dropped = this.queue;
+    this.queue = [];
+    for (const { after } of dropped) for (const then of after) this.mark(then);
+    const start = this.busy ? this.writingEnd : this.drawn;
+    return dropped.length ? this.next - start : 0;
   }
 
   // Call `then` when all that was received up to now is on the screen, and before anything later is.
@@ -83,12 +111,16 @@ export class OutputFeed {
   draw() {
     const piece = this.queue.shift();
     this.busy = Boolean(piece);
+    this.settled = !piece;
     if (!piece) return;
     this.writing = piece.after;
+    this.writingEnd = piece.end;
     this.write(joined(piece), () => {
       this.drawn = piece.end;
       for (const then of piece.after) then();
       if (this.drawn - this.acknowledged >= ACKNOWLEDGE) this.acknowledge();
+      this.settled = true; // for as long as drew() takes: nothing waits inside the terminal
+      this.drew();
       this.draw();
     });
   }

@@ -7,6 +7,7 @@ import { WebLinksAddon } from "../../vendor/xterm-addon-web-links-0.12.0/addon-w
 import { WebglAddon } from "../../vendor/xterm-addon-webgl-0.19.0/addon-webgl.mjs";
 import { Terminal } from "../../vendor/xterm-6.0.0/xterm.mjs";
 import { useNonce } from "./nonce.js";
+import { settings } from "./settings.js";
 import { followTheme } from "./themes.js";
 
 const FONT = 'ui-monospace, SFMono-Regular, "Cascadia Mono", "JetBrains Mono", Menlo, Consolas, "DejaVu Sans Mono", "Noto Color Emoji", monospace';
@@ -45,17 +46,18 @@ function sharp(terminal) {
   return Math.abs(canvas.width - canvas.clientWidth * devicePixelRatio) < 2;
 }
 
-/** A terminal in `host`, fitted to it. Returns {terminal, fit, search}. */
-export function makeScreen(host, { nonce, fontSize }) {
+/** A terminal in `host`, fitted to it. Returns {terminal, fit, search, dispose}. */
+export function makeScreen(host, nonce) {
   useNonce(nonce);
   const terminal = new Terminal({
     allowProposedApi: true, // the addon of grapheme clusters needs it
     cursorBlink: true,
     fontFamily: FONT,
-    fontSize,
+    fontSize: settings.values.fontSize,
     linkHandler: { activate: follow },
     minimumContrastRatio: 4.5,
     rightClickSelectsWord: true,
+    screenReaderMode: settings.values.screenReader,
     scrollback: 10_000,
   });
   const fit = new FitAddon();
@@ -64,21 +66,27 @@ export function makeScreen(host, { nonce, fontSize }) {
   terminal.loadAddon(search);
   terminal.loadAddon(new WebLinksAddon(follow));
   terminal.loadAddon(new UnicodeGraphemesAddon());
-  followTheme((theme) => {
+  const unfollow = followTheme((theme) => {
     terminal.options.theme = theme;
     host.parentElement.style.backgroundColor = theme.background;
   });
   terminal.open(host);
   accelerate(terminal);
   fit.fit();
-  return { terminal, fit, search };
+  const dispose = () => {
+    unfollow();
+    terminal.dispose();
+  };
+  return { terminal, fit, search, dispose };
 }
 
-/** Keep the terminal as large as its host, now and whenever that changes. */
-export function keepFitted(host, fit) {
+/** Call `changed` when the host has another size, and once a frame at most. Returns how to stop. */
+export function watchSize(host, changed) {
   let frame = 0;
-  new ResizeObserver(() => {
+  const observer = new ResizeObserver(() => {
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => host.clientWidth && host.clientHeight && fit.fit());
-  }).observe(host);
+    frame = requestAnimationFrame(() => host.clientWidth && host.clientHeight && changed());
+  });
+  observer.observe(host);
+  return () => observer.disconnect();
 }

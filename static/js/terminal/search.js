@@ -7,8 +7,8 @@ const DECORATIONS = {
   activeMatchColorOverviewRuler: "#f0883e",
 };
 
-/** Let `bar`, a form with an input, search the terminal. Returns a key handler for the terminal. */
-export function controlSearch(bar, opener, terminal, search) {
+/** Let `bar`, a form with an input, search the pane that `active()` gives. Returns {key, follow}. */
+export function controlSearch(bar, opener, active) {
   const input = bar.querySelector("input");
   const count = bar.querySelector("[data-search-count]");
   const options = (incremental) => ({ decorations: DECORATIONS, incremental });
@@ -19,15 +19,21 @@ export function controlSearch(bar, opener, terminal, search) {
   };
   const close = () => {
     bar.hidden = true;
-    search.clearDecorations();
-    terminal.focus();
+    active()?.search?.clearDecorations();
+    active()?.terminal?.focus();
   };
-  const find = (backwards, incremental = false) =>
-    backwards ? search.findPrevious(input.value, options(false)) : search.findNext(input.value, options(incremental));
-
-  search.onDidChangeResults(({ resultIndex, resultCount }) => {
-    count.textContent = input.value ? `${resultIndex + 1} of ${resultCount}` : "";
-  });
+  const find = (backwards, incremental = false) => {
+    const search = active()?.search;
+    if (backwards) search?.findPrevious(input.value, options(false));
+    else search?.findNext(input.value, options(incremental));
+  };
+  const follow = (pane) => {
+    if (!pane.search || pane.searched) return;
+    pane.searched = true;
+    pane.search.onDidChangeResults(({ resultIndex, resultCount }) => {
+      if (pane === active()) count.textContent = input.value ? `${resultIndex + 1} of ${resultCount}` : "";
+    });
+  };
   opener.addEventListener("click", () => (bar.hidden ? open() : close()));
   input.addEventListener("input", () => find(false, true));
   bar.addEventListener("submit", (event) => {
@@ -41,10 +47,11 @@ export function controlSearch(bar, opener, terminal, search) {
     event.preventDefault();
   });
   bar.querySelector("[data-search-close]").addEventListener("click", close);
-  return (event) => {
+  const key = (event) => {
     if (!(event.ctrlKey && event.shiftKey && event.code === "KeyF")) return true;
     event.preventDefault();
     if (event.type === "keydown") open();
     return false;
   };
+  return { key, follow };
 }

@@ -15,12 +15,14 @@ function waiting({ attempt, until, reason }) {
   return `Reconnecting: try ${attempt}, ${when}${offline ? ` · ${offline}` : ""}`;
 }
 
+export const counted = (number, word) => `${number.toLocaleString()} ${word}${number === 1 ? "" : "s"}`;
+
 // state -> [colour of the dot, words]
 const SHOWN = {
   starting: () => ["blue", "Starting a shell"],
   connecting: ({ attempt }) => (attempt ? ["yellow", `Reconnecting: try ${attempt}, now`] : ["blue", "Connecting"]),
-  connected: ({ readOnly, stalled }) => {
-    if (stalled) return ["yellow", "Connected, but the shell does not take what you type"];
+  connected: ({ readOnly, stalled, waiting: bytes }) => {
+    if (stalled) return ["yellow", `Connected, but ${counted(bytes, "byte")} that you typed wait for the shell`];
     return ["green", readOnly ? "Connected, read-only" : "Connected"];
   },
   waiting: (state) => ["yellow", waiting(state)],
@@ -28,6 +30,9 @@ const SHOWN = {
   gone: ({ reason }) => ["red", reason || "The sandbox is gone"],
   "signed-out": () => ["red", "You are signed out"],
   "not-allowed": ({ reason }) => ["red", reason || "You may not use this terminal"],
+  closed: () => ["secondary", "No terminal is open"],
+  "taken-over": () => ["secondary", "This terminal is open in another connection of this page"],
+  expired: ({ reason }) => ["red", reason || "This link has expired"],
   failed: ({ reason }) => ["red", reason],
 };
 
@@ -40,7 +45,7 @@ export class Status {
     this.restart = bar.querySelector("[data-restart]");
     this.others = bar.querySelector("[data-other-sandboxes]");
     this.signIn = bar.querySelector("[data-sign-in]");
-    this.delays = []; // the last few, in milliseconds
+    this.again = bar.querySelector("[data-again]");
   }
 
   show(state) {
@@ -48,9 +53,14 @@ export class Status {
     this.paint(state);
     if (state.name === "waiting") this.clock = setInterval(() => this.paint(state), 250);
     this.bar.dataset.state = state.name;
-    if (this.restart) this.restart.hidden = state.name !== "ended";
-    this.others.hidden = state.name !== "gone";
-    this.signIn.hidden = state.name !== "signed-out";
+    for (const [part, names] of [
+      [this.restart, ["ended"]],
+      [this.others, ["gone"]],
+      [this.signIn, ["signed-out"]],
+      [this.again, ["waiting", "taken-over", "not-allowed"]],
+    ]) {
+      if (part) part.hidden = !names.includes(state.name);
+    }
     if (state.name !== "connected") this.latency.textContent = "";
   }
 
@@ -60,10 +70,13 @@ export class Status {
     if (this.words.textContent !== words) this.words.textContent = words;
   }
 
-  /** Show how long a message takes to the console and back: the median of the last few. */
+  /** Show how long a message takes to the console and back, in milliseconds. */
   delay(ms) {
-    this.delays = [...this.delays, ms].slice(-5);
-    const middle = this.delays.toSorted((a, b) => a - b)[this.delays.length >> 1];
+    if (ms === null) {
+      this.latency.textContent = "";
+      return;
+    }
+    const middle = ms;
     this.latency.textContent = middle < 1 ? "<1 ms" : `${Math.round(middle)} ms`;
   }
 }

@@ -1,4 +1,6 @@
-// The screen's colours, light and dark. They follow the console's theme, also while the page is open.
+// The screen's colours. They follow the console's theme, also while the page is open, unless the person chose others.
+
+import { settings } from "./settings.js";
 
 const LIGHT = {
   background: "#ffffff",
@@ -56,11 +58,53 @@ const DARK = {
   brightWhite: "#ffffff",
 };
 
-const root = document.documentElement;
-const current = () => (root.dataset.bsTheme === "dark" ? DARK : LIGHT);
+const CONTRAST = {
+  ...DARK,
+  background: "#000000",
+  foreground: "#ffffff",
+  cursor: "#ffff00",
+  cursorAccent: "#000000",
+  selectionBackground: "#0059b3",
+  black: "#5c5c5c",
+  red: "#ff8a8a",
+  green: "#7dff7d",
+  yellow: "#ffff66",
+  blue: "#9fc5ff",
+  magenta: "#ffb3ff",
+  cyan: "#80ffff",
+  white: "#ffffff",
+};
 
-/** Call `apply` with the colours now, and whenever the console's theme changes. */
+const SOLARIZED = {
+  ...DARK,
+  background: "#002b36",
+  foreground: "#b8c4c4",
+  cursor: "#eee8d5",
+  cursorAccent: "#002b36",
+  selectionBackground: "#0d4a5a",
+  black: "#3c5a63",
+  red: "#ff7b78",
+  green: "#b0c400",
+  yellow: "#d9a800",
+  blue: "#6fb5ee",
+  magenta: "#f08cb8",
+  cyan: "#4fc4ba",
+  white: "#eee8d5",
+};
+
+const NAMED = { dark: DARK, light: LIGHT, contrast: CONTRAST, solarized: SOLARIZED };
+const root = document.documentElement;
+const current = () => NAMED[settings.values.theme] ?? (root.dataset.bsTheme === "dark" ? DARK : LIGHT);
+
+/** Call `apply` with the colours now, and whenever the console's theme or the person's choice changes. */
 export function followTheme(apply) {
-  new MutationObserver(() => apply(current())).observe(root, { attributeFilter: ["data-bs-theme"] });
-  apply(current());
+  const change = () => apply(current());
+  const observer = new MutationObserver(change);
+  observer.observe(root, { attributeFilter: ["data-bs-theme"] });
+  settings.addEventListener("change", change);
+  change();
+  return () => {
+    observer.disconnect();
+    settings.removeEventListener("change", change);
+  };
 }

@@ -1,8 +1,9 @@
 // The socket between this page and its shell: connects, comes back when it is lost, and says how it stands.
 //
-// Events: "state" {name, ...}, "opened" {replay, live, dropped}, "output" {offset, bytes}, "gap" {from, to},
-// "answer" {on}, "live" {offset}, "latency" {ms}. States: connecting, connected {readOnly, stalled}, waiting {attempt, until,
-// reason}, ended {exitCode}, and the final ones of the close codes below {reason}.
+// Events: "state" {name, ...}, "opened" {first, live, you}, "output" {offset, bytes}, "gap" {from, to}, "modes" {sequence},
+// "people" {people, keyboard, rows, cols}, "answer" {on}, "live" {offset}, "latency" {ms}, "dropped" {bytes, why}. States:
+// connecting, connected {readOnly, stalled}, waiting {attempt, until, reason}, ended {exitCode}, and the final ones of the
+// close codes below {reason}.
 
 import { Backoff } from "../backoff.js";
 import { decodeFrame, encodeFrame } from "./frames.js";
@@ -14,7 +15,10 @@ const SILENT_AFTER = 60_000;
 const ANSWER_WITHIN = 5_000; // when there is reason to doubt the connection
 const OPEN_WITHIN = 20_000;
 const STALLED_AFTER = 2_000; // typing not taken for so long: the page says so
-const FINAL = { 4401: "signed-out", 4403: "not-allowed", 4404: "gone" };
+const FINAL = { 4401: "signed-out", 4403: "not-allowed", 4404: "gone", 4409: "taken-over", 4410: "expired" };
+
+const newClient = () =>
+  crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36).padStart(7, "0")).join("-");
 
 export class Transport extends EventTarget {
   /** `opening()` gives {offset, rows, cols}: the output wanted and the size, as they are when a connection opens. */
@@ -22,7 +26,7 @@ export class Transport extends EventTarget {
     super();
     this.url = url;
     this.opening = opening;
-    this.client = crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join("-");
+    this.client = newClient();
     this.input = new InputQueue();
     this.backoff = new Backoff();
     this.socket = null;
@@ -32,13 +36,25 @@ export class Transport extends EventTarget {
     this.exitCode = undefined;
     this.pings = new Map();
     this.pingId = 0;
-    addEventListener("online", () => this.wake());
-    document.addEventListener("visibilitychange", () => document.hidden || this.wake());
-    setInterval(() => this.tick(), PING_EVERY);
-    setInterval(() => this.watchInput(), STALLED_AFTER / 4);
+    this.waking = () => document.hidden || this.wake();
+    this.online = () => this.wake();
+    addEventListener("online", this.online);
+    document.addEventListener("visibilitychange", this.waking);
+    this.timers = [setInterval(() => this.tick(), PING_EVERY), setInterval(() => this.watchInput(), STALLED_AFTER / 4)];
+  }
+
+  /** Leave for good; the shell goes on. */
+  dispose() {
+    this.over = true;
+    clearTimeout(this.retry);
+    this.timers.forEach(clearInterval);
+    removeEventListener("online", this.online);
+    document.removeEventListener("visibilitychange", this.waking);
+    this.drop();
   }
 
   connect() {
+    this.over = false;
     clearTimeout(this.retry);
     this.drop();
     this.emit("state", { name: "connecting", attempt: this.backoff.tries });
@@ -72,6 +88,21 @@ export class Transport extends EventTarget {
     if (this.open) this.say({ type: "taken", offset });
   }
 
+  /** Ask to pass over the output that waits at the sandbox: the person has interrupted a flood. */
+  skip() {
+    if (this.open) this.say({ type: "skip" });
+  }
+
+  /** Have the program on the screen draw it again. */
+  redraw() {
+    if (this.open) this.say({ type: "redraw" });
+  }
+
+  /** Give the keyboard to a page; without one, take it. */
+  keyboard(to = this.you) {
+    if (this.open) this.say({ type: "keyboard", to });
+  }
+
   emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
@@ -97,6 +128,8 @@ export class Transport extends EventTarget {
         return this.welcomed(message);
       case "taken":
         return this.heard(message.offset);
+      case "refused":
+        return this.emit("dropped", { bytes: this.input.drop(message.offset), why: "keyboard" });
       case "ping":
         return this.say({ type: "pong", id: message.id });
       case "pong":
@@ -114,16 +147,29 @@ export class Transport extends EventTarget {
     this.backoff.reset();
     this.open = true;
     this.readOnly = message.read_only;
+    this.you = message.you;
     this.loads += 1;
-    let dropped = 0;
-    if (message.input === null) dropped = this.input.restart();
+    if (message.input !== null && message.input < this.input.start) return this.renumber();
+    if (message.input === null) this.tellDropped(this.input.restart());
     else this.input.resume(message.input);
-    this.emit("opened", { first: this.loads === 1, live: message.live, dropped });
+    this.emit("opened", { first: this.loads === 1, live: message.live, you: message.you });
     this.emit("state", { name: "connected", readOnly: this.readOnly });
     this.flush();
     // The first comes back behind the replay; the second tells the time that a message takes.
     this.ping(SILENT_AFTER);
     setTimeout(() => this.open && this.ping(SILENT_AFTER), SECOND_PING);
+  }
+
+  // The shell's session has forgotten this page among many others: begin anew, under another name.
+  renumber() {
+    this.client = newClient();
+    this.tellDropped(this.input.restart());
+    this.drop();
+    this.connect();
+  }
+
+  tellDropped(bytes) {
+    if (bytes) this.emit("dropped", { bytes, why: "doubt" });
   }
 
   heard(offset) {
@@ -140,7 +186,9 @@ export class Transport extends EventTarget {
 
   watchInput() {
     const stalled = this.open && this.input.oldest !== null && performance.now() - this.input.oldest > STALLED_AFTER;
-    if (stalled !== this.stalled && this.open) this.emit("state", { name: "connected", readOnly: this.readOnly, stalled });
+    if (this.open && (stalled || this.stalled)) {
+      this.emit("state", { name: "connected", readOnly: this.readOnly, stalled, waiting: this.input.waiting });
+    }
     this.stalled = stalled;
   }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,7 +43,17 @@ def test_it_works(cast: Cast, fake: FakeApi, box: str) -> None:
     session = new_session(cast, fake)
     answer = cast.client(cast.owner).get(address("terminal_session", session_id=session.id))
     assert answer.status_code == 200
-    assert f'data-session="{session.id}"' in answer.content.decode()
+    data = page_data(answer)
+    assert (data["active"], data["may_write"], data["sandbox"]) == (str(session.id), True, "box")
+    assert [(each["id"], each["number"], each["ended"]) for each in data["sessions"]] == [(str(session.id), 1, False)]
+
+
+def page_data(answer: Any) -> dict[str, Any]:
+    """What the page's script is given."""
+    found = re.search(r'<script id="terminal-data" type="application/json">(.*?)</script>', answer.content.decode())
+    assert found
+    data: dict[str, Any] = json.loads(found[1])
+    return data
 
 
 def test_scripts_stay_forbidden_and_styles_need_the_nonce(cast: Cast, fake: FakeApi, box: str) -> None:
@@ -58,9 +70,8 @@ def test_scripts_stay_forbidden_and_styles_need_the_nonce(cast: Cast, fake: Fake
 def test_without_a_shell_the_page_starts_one(cast: Cast, box: str) -> None:
     answer = cast.client(cast.member).get(address("terminal"))
     assert answer.status_code == 200
-    page = answer.content.decode()
-    assert "data-session" not in page
-    assert "data-new-shell" in page
+    data = page_data(answer)
+    assert (data["active"], data["sessions"], data["may_write"]) == (None, [], True)
 
 
 def test_looking_makes_nothing(cast: Cast, box: str) -> None:
@@ -69,9 +80,16 @@ def test_looking_makes_nothing(cast: Cast, box: str) -> None:
 
 
 def test_a_new_shell_is_noted(cast: Cast, fake: FakeApi, box: str) -> None:
-    answer = cast.client(cast.member).post(address("terminal_new"))
+    answer = cast.client(cast.member).post(address("terminal_new"), {"folder": "/srv"}, "application/json")
     session = TerminalSession.objects.get()
-    assert answer.url == address("terminal_session", session_id=session.id)  # type: ignore[attr-defined]
+    assert answer.json() == {
+        "id": str(session.id),
+        "number": 1,
+        "title": "",
+        "created_by": "member",
+        "ended": False,
+    }
+    assert session.folder == "/srv"
     assert (session.sandbox_id, session.created_by) == (fake.sandboxes["box"]["id"], cast.member)
     event = Event.objects.get(action="terminal.opened")
     assert (event.actor, event.target, event.detail) == (cast.member, "box", {"session": str(session.id)})
@@ -103,8 +121,8 @@ def test_a_viewer_looks_at_anybodys(cast: Cast, fake: FakeApi, box: str) -> None
     session = new_session(cast, fake, started_at=timezone.now())
     answer = cast.client(cast.viewer).get(address("terminal"))
     assert answer.url == address("terminal_session", session_id=session.id)  # type: ignore[attr-defined]
-    page = cast.client(cast.viewer).get(answer.url).content.decode()  # type: ignore[attr-defined]
-    assert "data-new-shell" not in page
+    data = page_data(cast.client(cast.viewer).get(answer.url))  # type: ignore[attr-defined]
+    assert data["may_write"] is False
 
 
 def test_a_viewer_starts_none(cast: Cast, box: str) -> None:
@@ -128,7 +146,7 @@ def test_outsiders_find_nothing(cast: Cast, fake: FakeApi, box: str, name: str) 
     more = {"session_id": session.id} if name == "terminal_session" else {}
     assert cast.client(cast.outsider).get(address(name, **more)).status_code == 404
     theirs = address(name, **more).replace("/blue/", "/green/")
-    assert "data-session" not in cast.client(cast.outsider).get(theirs).content.decode()
+    assert str(session.id) not in cast.client(cast.outsider).get(theirs).content.decode()
 
 
 def test_nobody_is_sent_to_sign_in(cast: Cast, box: str) -> None:
@@ -148,4 +166,6 @@ def test_a_sandbox_that_is_gone_is_said(cast: Cast, fake: FakeApi, box: str) -> 
     del fake.sandboxes["box"]
     for where in (address("terminal"), address("terminal_session", session_id=session.id)):
         assert cast.client(cast.owner).get(where).status_code == 404
-    assert cast.client(cast.owner).post(address("terminal_new")).status_code == 404
+    answer = cast.client(cast.owner).post(address("terminal_new"), {}, "application/json")
+    assert answer.status_code == 404
+    assert "box" in answer.json()["error"]

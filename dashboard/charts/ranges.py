@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+EPOCH = datetime.fromtimestamp(0, UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -36,19 +38,32 @@ def range_of(request: HttpRequest, default: str) -> Range:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The readings to ask for: from ``start`` until ``end``, now."""
+    """The readings to ask for. ``over`` tells that nothing comes after ``end``; else that is now."""
 
     start: datetime
     end: datetime
     step: int
+    over: bool = False
 
 
 def window_of(request: HttpRequest, chosen: Range) -> Window:
-    """The chosen range until now; only what came since ``?after=``, seconds since 1970, where that lies in it."""
-    end = datetime.now(UTC)
-    start = end - timedelta(seconds=chosen.seconds)
-    try:
-        after = datetime.fromtimestamp(float(request.GET.get("after", "")), UTC)
-    except (ValueError, OverflowError, OSError):
+    """The chosen range until now, or until ``?until=``; only what came since ``?after=``, where that lies in it.
+
+    Both are seconds since 1970; what is none is as if it were not there.
+    """
+    now = datetime.now(UTC)
+    until = _moment(request.GET.get("until", ""))
+    if until is not None and EPOCH + timedelta(seconds=chosen.seconds) < until < now:
+        return Window(until - timedelta(seconds=chosen.seconds), until, chosen.step, over=True)
+    start, end = now - timedelta(seconds=chosen.seconds), now
+    after = _moment(request.GET.get("after", ""))
+    if after is None:
         return Window(start, end, chosen.step)
     return Window(max(start, min(after, end - timedelta(seconds=chosen.step))), end, chosen.step)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(float(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -24,12 +24,12 @@ def columns_of(points: Sequence[Any], keys: Sequence[str]) -> dict[str, list[flo
 
 
 def _seconds(moment: str) -> float | None:
-    """A moment of the API; None for text that is none."""
+    """A moment of the API, to a tenth of a second; None for text that is none."""
     try:
         found = datetime.fromisoformat(moment)
     except ValueError:
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp(), 1)
 
 
 def readings_answer(
@@ -50,6 +50,7 @@ def readings_answer(
                 "to": window.end.timestamp(),
                 "span": chosen.seconds,
                 "step": found.step_seconds or chosen.step,
+                "over": window.over,
                 "limits": dict(limits),
                 "columns": columns_of(found.points, keys),
             }

@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 
 from dashboard.frame import answer
 from dashboard.resources.ended import by_id, why_ended
+from dashboard.resources.past_charts import charts_until_the_end
 from dashboard.resources.views.sandbox_timeline import read_story
 from dashboard.teams.access import require
 from dashboard.teams.api import client_for
@@ -37,7 +38,7 @@ async def sandbox_past(request: HttpRequest, access: Access, sandbox_id: str) ->
         read_story(access, past.id, request.GET),
         attempt(client_for(access.team, access.user).list_commands(past.id, limit=COMMANDS)),
     )
-    context |= {"past": past, "why": why_ended(past), **story}
+    context |= {"past": past, "why": why_ended(past), **story, **charts_until_the_end(request, past)}
     if not isinstance(commands, Problem):
         context |= {"commands": commands, "commands_total": commands.total}
     return await answer(request, access, "resources/sandbox_past.html", context)

@@ -16,7 +16,8 @@ export class Feed {
     this.to = 0;
     this.problem = "";
     this.loaded = false;
-    this.over = false;
+    this.over = false; // nothing more will come
+    this.ended = false; // of something that has ended: its newest point is not now's
     this.listeners = new Set();
     this.asked = 0;
     this.timer = null;
@@ -80,6 +81,7 @@ export class Feed {
     this.span = answer.span;
     this.to = answer.to;
     this.limits = answer.limits;
+    this.over = this.ended = answer.over;
     this.columns = joined(this.columns, answer.columns, answer.to - answer.span, after);
     this.problem = "";
     this.loaded = true;

@@ -50,7 +50,7 @@ export class ChartFigure {
       const value = this.data[number + 1]?.[place] ?? null;
       element.textContent = value === null ? "—" : this.unit.write(value);
     });
-    const when = this.at === null ? "now" : exactTime(moments[place]);
+    const when = this.at === null && !this.feed.ended ? "now" : moments.length ? exactTime(moments[place]) : "";
     this.moment.textContent = when;
     this.place.setAttribute("aria-valuemax", String(Math.max(moments.length - 1, 0)));
     this.place.setAttribute("aria-valuenow", String(Math.max(place, 0)));

@@ -9,11 +9,12 @@ export function summary(feed, spec, unit) {
   for (const { key, label } of spec.series) {
     const found = told(feed.columns, key);
     if (!found) continue;
-    const lead = spec.series.length > 1 ? `${label}: now` : "Now";
+    const moment = feed.ended ? "In the end" : "Now";
+    const lead = spec.series.length > 1 ? `${label}: ${moment.toLowerCase()}` : moment;
     sentences.push(`${lead} ${unit.write(found.last)}${ofLimit(feed, spec, unit, found.last)}, highest ${unit.write(found.highest)} at ${time(found.highestAt)}, ${unit.write(found.mean)} on average.`);
   }
   if (!sentences.length) {
-    return feed.columns.at.length ? "This runtime does not measure it." : `No readings in the last ${SPANS[feed.range]}.`;
+    return feed.columns.at.length ? "This runtime does not measure it." : `No readings in ${feed.ended ? "its" : "the"} last ${SPANS[feed.range]}.`;
   }
   for (const mark of spec.marks) {
     const count = total(feed.columns, mark.key);

@@ -42,6 +42,21 @@ def test_what_is_no_moment_of_the_range_asks_for_all_of_it(after: str) -> None:
     assert window.end - window.start == timedelta(hours=1)
 
 
+def test_what_has_ended_is_asked_for_until_then() -> None:
+    chosen = range_of(RequestFactory().get("/"), "1h")
+    window = window_of(RequestFactory().get("/", {"until": "1769817600", "after": "1769817500"}), chosen)
+    assert (window.end.timestamp(), window.over) == (1769817600, True)
+    assert window.end - window.start == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("until", ["", "nan", "-1", "0", "10", "1e300", "4000000000"])
+def test_an_end_that_is_none_is_now(until: str) -> None:
+    chosen = range_of(RequestFactory().get("/"), "1h")
+    window = window_of(RequestFactory().get("/", {"until": until}), chosen)
+    assert not window.over
+    assert window.end - window.start == timedelta(hours=1)
+
+
 def test_a_moment_to_come_asks_for_nothing_that_is_not_there() -> None:
     chosen = range_of(RequestFactory().get("/"), "1h")
     window = window_of(RequestFactory().get("/", {"after": "4000000000"}), chosen)

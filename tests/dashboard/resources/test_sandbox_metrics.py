@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.test import RequestFactory
 
+from dashboard.resources.past_charts import charts_until_the_end
+from sandboxcore import PastSandbox
 from tests.dashboard.fake_api import refusal
 
 if TYPE_CHECKING:
@@ -90,3 +94,23 @@ def test_a_real_server_knows_each_range(cast: Cast, server: Workspace, chosen: s
     by_id = cast.client(cast.viewer).get(f"/t/blue/sandboxes/{sandbox.id}/metrics/data", {"range": chosen})
     assert by_id.status_code == 200
     assert cast.client(cast.viewer).get("/t/blue/sandboxes/beta/metrics/data").status_code == 404
+
+
+def test_one_that_has_ended_has_its_charts_until_then(cast: Cast, server: Workspace) -> None:
+    with server.client() as client:
+        client.create_template("python", "host", cpu="250m", memory="64Mi")
+        sandbox = client.create_sandbox("python", name="alpha")
+        client.delete_sandbox("alpha")
+    browser = cast.client(cast.viewer)
+    page = browser.get(f"/t/blue/sandboxes/history/{sandbox.id}/").content.decode()
+    assert page.count("<figure") == 5
+    address = re.search(r'data-src="([^"]*\?until=\d+)"', page)
+    assert address is not None
+    body = json.loads(browser.get(address[1], {"range": "1h"}).content)
+    assert (body["over"], body["limits"]["memory_bytes"]) == (True, 2**26)
+
+
+@pytest.mark.parametrize("ended_at", [None, "", "never", "2020-01-01T00:00:00Z"])
+def test_one_that_ended_long_ago_has_no_readings_to_draw(ended_at: str | None) -> None:
+    past = PastSandbox(id="i", name="n", template_name="t", ended_at=ended_at)
+    assert charts_until_the_end(RequestFactory().get("/"), past) == {}

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.pages import axe, fits
+from tests.server.running import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,7 @@ def site(seats: Seats) -> Iterator[Site]:
         client.create_pool(LONG, "broken", 2, wait_for_ready=False)
         for _ in range(2):
             client.create_sandbox("python")
+        until(lambda: len(client.list_pool_claims("warm")) == 2, what="both creates to be written down")
     yield site
     seats.remove(site)
 

@@ -42,7 +42,7 @@ MOST_LOOKED_AT = 25
 SANDBOX_STATES = VOLUME_STATES = ("ready", "provisioning", "failed")
 POOL_STATUSES = ("filling", "ready", "paused", "failing", "limited")
 _WORKSPACE = bindparam("workspace_id", type_=String)
-_COLUMNS: dict[str, type[String] | type[Double] | type[BigInteger] | type[Integer]] = {
+_COLUMNS: dict[str, type[String] | type[Double[float]] | type[BigInteger] | type[Integer]] = {
     "state": String,
     "id": String,
     "name": String,
@@ -58,7 +58,7 @@ _COLUMNS: dict[str, type[String] | type[Double] | type[BigInteger] | type[Intege
 }
 
 
-def _part(kind: str, source: Select[Any]) -> Select[Any]:
+def _part(kind: str, source: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """Rows of one kind, with every column that any kind has."""
     found = source.subquery().c
     filled = [

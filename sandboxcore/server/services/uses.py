@@ -81,17 +81,17 @@ async def of_volumes(database: Database, volume_ids: Sequence[str]) -> dict[str,
     mounts = select(TemplateMount.volume_id, TemplateMount.template_id).where(ours).distinct().subquery().c
     place = func.row_number().over(partition_by=mounts.volume_id, order_by=(Template.created_at, Template.id))
     numbered = (
-        select(mounts.volume_id, Template.name, place.label("place"), _count_of(mounts.volume_id).label("count"))
+        select(mounts.volume_id, Template.name, place.label("place"), _count_of(mounts.volume_id).label("templates"))
         .join(Template, Template.id == mounts.template_id)
         .subquery()
         .c
     )
-    named = select(numbered.volume_id, numbered.name, numbered.count).where(numbered.place <= MOST_NAMES)
+    named = select(numbered.volume_id, numbered.name, numbered.templates).where(numbered.place <= MOST_NAMES)
     names: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
-    for volume_id, name, count in await database.fetch_all(named.order_by(numbered.volume_id, numbered.place), {}):
-        names.setdefault(volume_id, []).append(name)
-        counts[volume_id] = count
+    for row in await database.fetch_all(named.order_by(numbered.volume_id, numbered.place), {}):
+        names.setdefault(row.volume_id, []).append(row.name)
+        counts[row.volume_id] = row.templates
     sandboxes = await _counts(
         database,
         select(mounts.volume_id, func.count()).join(Sandbox, Sandbox.template_id == mounts.template_id).where(MOUNTING),
@@ -112,10 +112,11 @@ def _count_of(column: Any) -> Any:
     return func.count().over(partition_by=column)
 
 
-async def _counts(database: Database, query: Select[Any]) -> dict[str, int]:
+async def _counts(database: Database, query: Select[*tuple[Any, ...]]) -> dict[str, int]:
     """Numbers by the query's first column."""
     key = next(iter(query.selected_columns))
-    return {row[0]: row[1] for row in await database.fetch_all(query.group_by(key), {})}
+    rows = await database.fetch_all(query.group_by(key), {})
+    return dict(tuple(row) for row in rows)
 
 
 async def _names(database: Database, query: Select[Any]) -> list[str]:

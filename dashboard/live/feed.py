@@ -106,7 +106,7 @@ class Feed:
 
     def _missed(self, place: str) -> list[Message]:
         if not self._era:
-            return []  # the stream's return will be told
+            return [LOST]  # the stream's return will be told
         era, _, number = place.rpartition(".")
         if era != self._era or not number.isdecimal():
             return [BACK]

@@ -98,9 +98,12 @@ class Live {
         this.each((part, element) => element.dataset.live.split(" ").includes(message.kind) && part.soon());
         return;
       case "lost":
+        this.followed = false;
+        document.dispatchEvent(new CustomEvent("console:lost"));
+        return;
       case "back":
-        this.followed = message.type === "back";
-        document.dispatchEvent(new CustomEvent(`console:${message.type}`));
+        this.followed = true;
+        document.dispatchEvent(new CustomEvent("console:back"));
         this.each((part) => part.soon());
         return;
       default: // a ping

@@ -138,3 +138,14 @@ async def test_a_page_that_does_not_read_is_told_to_ask_again() -> None:
     for number in range(WAITING + 1):
         listener.put({"type": "event", "id": str(number)})
     assert await heard(listener) == [BACK]
+
+
+async def test_who_joins_before_the_stream_is_there_is_told_when_it_is(upstream: Upstream) -> None:
+    feed = Feed(Team(pk=1, slug="blue", api_endpoint="http://x", api_key="k"))
+    listener = feed.join("")
+    assert feed.place == ""
+    messages: list[Any] = []
+    while BACK not in messages:
+        messages += await heard(listener)
+    assert messages == [LOST, BACK]
+    await feed.close()

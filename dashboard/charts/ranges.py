@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+ROUNDED = timedelta(seconds=2)
+"""By how much an end that has come may lie before us: it is a whole number of seconds, of another clock."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -53,7 +55,7 @@ def window_of(request: HttpRequest, chosen: Range) -> Window:
     """
     now = datetime.now(UTC)
     until = _moment(request.GET.get("until", ""))
-    if until is not None and EPOCH + timedelta(seconds=chosen.seconds) < until < now:
+    if until is not None and EPOCH + timedelta(seconds=chosen.seconds) < until < now + ROUNDED:
         return Window(until - timedelta(seconds=chosen.seconds), until, chosen.step, over=True)
     start, end = now - timedelta(seconds=chosen.seconds), now
     after = _moment(request.GET.get("after", ""))

@@ -106,7 +106,7 @@ def test_one_that_has_ended_has_its_charts_until_then(cast: Cast, server: Worksp
     assert page.count("<figure") == 5
     address = re.search(r'data-src="([^"]*\?until=\d+)"', page)
     assert address is not None
-    body = json.loads(browser.get(address[1], {"range": "1h"}).content)
+    body = json.loads(browser.get(f"{address[1]}&range=1h").content)
     assert (body["over"], body["limits"]["memory_bytes"]) == (True, 2**26)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.lists.cells import size
-from dashboard.templatetags.commands import took, visible
+from dashboard.templatetags.commands import took
+from dashboard.templatetags.commands import visible_lines as visible
 from dashboard.templatetags.console import duration
 
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ def _renamed(summary: Mapping[str, Any]) -> dict[str, Any]:
 def _lifetimes(summary: Mapping[str, Any]) -> dict[str, Any]:
     ttl, idle = _number(summary, "ttl_seconds"), _number(summary, "idle_ttl_seconds")
     lifetime = f"a lifetime of {duration(int(ttl))}" if ttl else "no lifetime"
-    return {"words": f"gave it {lifetime}, and {f'an idle stop after {duration(int(idle))}' if idle else 'no idle stop'}"}
+    return {
+        "words": f"gave it {lifetime}, and {f'an idle stop after {duration(int(idle))}' if idle else 'no idle stop'}"
+    }
 
 
 def _deleting(summary: Mapping[str, Any]) -> dict[str, Any]:

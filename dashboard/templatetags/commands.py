@@ -23,7 +23,7 @@ _ORIGINS = {"http": "SDK call", "stream": "SDK stream", "terminal": "terminal"}
 
 
 @register.filter
-def visible(text: object) -> str:
+def visible_lines(text: object) -> str:
     """Somebody's lines of text: line ends and tabs stay, and no other character hides or turns round what follows."""
     return _HIDDEN.sub(lambda found: f"⟨{ord(found[0]):04X}⟩", str(text))
 
@@ -54,4 +54,4 @@ def telling(part: Part) -> SafeString | str:
     """One part of a sentence: words, a moment, or a command line."""
     if isinstance(part, datetime):
         return when(part)
-    return part if isinstance(part, str) else format_html('<code dir="auto">{}</code>', visible(part.text))
+    return part if isinstance(part, str) else format_html('<code dir="auto">{}</code>', visible_lines(part.text))

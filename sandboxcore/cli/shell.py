@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import signal
 import sys
 import termios
@@ -39,7 +38,7 @@ async def open_shell(client: AsyncSandboxClient, asked: argparse.Namespace) -> i
         complain("shell needs a terminal on both sides; `sandbox run` needs none")
         return USAGE
     sandbox = await client.get_sandbox(asked.name)
-    cols, rows = shutil.get_terminal_size()
+    cols, rows = os.get_terminal_size(sys.stdout.fileno())
     handle = await sandbox.run(  # noqa: S604 - run in the sandbox
         shlex.join(asked.words) if asked.words else LOGIN,
         shell="/bin/sh",
@@ -54,7 +53,7 @@ async def open_shell(client: AsyncSandboxClient, asked: argparse.Namespace) -> i
     )
 
     def resize() -> None:
-        width, height = shutil.get_terminal_size()
+        width, height = os.get_terminal_size(sys.stdout.fileno())
         soon(lambda: handle.resize(height, width))
 
     async with handle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import termios
 import time
@@ -37,6 +38,13 @@ class Screen:
             self._seen += os.read(self._descriptor, 65536)
         self._seen = self._seen.split(text.encode(), 1)[1]
 
+    def prompt(self) -> None:
+        """Read until a shell asks for a line, whatever this machine's prompt is."""
+        deadline = time.monotonic() + WITHIN
+        while not re.search(rb"[#$] (\x1b\[\?2004h)?$", self._seen):
+            assert time.monotonic() < deadline, self._seen[-2000:]
+            self._seen += os.read(self._descriptor, 65536)
+
     def type(self, text: str) -> None:
         os.write(self._descriptor, text.encode())
 
@@ -62,6 +70,7 @@ def terminal(cli: Cli, *arguments: str) -> Iterator[Screen]:
 
 def test_it_works(cli: Cli) -> None:
     with terminal(cli, "shell", "box") as screen:
+        screen.prompt()
         screen.type("stty -echo; PS1=; echo rea''dy\n")
         screen.until("ready")
         screen.resize(33, 99)

@@ -1,0 +1,55 @@
+"""A command's output as a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.test import AsyncClient
+
+if TYPE_CHECKING:
+    from dashboard.accounts.models import User
+    from tests.dashboard.commands.conftest import Box
+    from tests.dashboard.conftest import Cast
+
+# The view's file is read on the loop that the view ran on, and the view asks the database from another thread.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def fetched(person: User, command_id: str, stream: str = "both") -> tuple[int, str, dict[str, str]]:
+    """Status, content and headers of the file."""
+    browser = AsyncClient()
+    await browser.aforce_login(person)
+    answer = await browser.get(f"/t/blue/sandboxes/box/commands/{command_id}/output?stream={stream}")
+    if not answer.streaming:
+        return answer.status_code, answer.content.decode(), dict(answer.headers)
+    content = b"".join([piece async for piece in answer])
+    return answer.status_code, content.decode(), dict(answer.headers)
+
+
+async def test_it_works(cast: Cast, box: Box) -> None:
+    command_id = await sync_to_async(box.done)("seq 1 30000; echo fault >&2")
+    everything = "".join(f"{number}\n" for number in range(1, 30001))
+    assert (await fetched(cast.viewer, command_id, "stdout"))[1] == everything
+    status, content, headers = await fetched(cast.viewer, command_id, "stderr")
+    assert (status, content) == (200, "fault\n")
+    assert headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert headers["Content-Disposition"] == f'attachment; filename="box-{command_id[:8]}-stderr.txt"'
+    assert len((await fetched(cast.viewer, command_id))[1]) == len(everything) + len("fault\n")
+
+
+async def test_of_a_running_command_it_is_what_there_is(cast: Cast, box: Box) -> None:
+    command_id = await sync_to_async(box.start)("echo so far; sleep 60")
+    await sync_to_async(box.recorded)(command_id, ended=False)
+    assert (await fetched(cast.viewer, command_id))[1] == "so far\n"
+
+
+async def test_an_outsider_gets_nothing(cast: Cast, box: Box) -> None:
+    command_id = await sync_to_async(box.done)("echo secret")
+    assert (await fetched(cast.outsider, command_id))[0] == 404
+
+
+@pytest.mark.parametrize("command_id", ["never-run", "..%2f"])
+async def test_one_that_is_not_known_is_said(cast: Cast, box: Box, command_id: str) -> None:
+    assert (await fetched(cast.viewer, command_id))[0] == 404

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.pages import axe, fits
+from tests.browser.pages import axe
 
 if TYPE_CHECKING:
     from tests.browser.pages import Pages
@@ -30,16 +30,38 @@ MANAGES = {"team/members/new"}
 async def test_it_works(page_as: Pages) -> None:
     page = await page_as("owner", "")
     await expect(page).to_have_title("Overview · Sandbox Console")
-    await expect(page.get_by_role("navigation", name="Pages").get_by_role("link")).to_have_count(5)
+    names = ["Overview", "Sandboxes", "Templates", "Volumes", "Pools", "Activity", "Team"]
+    await expect(page.get_by_role("navigation", name="Pages").get_by_role("link")).to_contain_text(names)
 
 
-@pytest.mark.parametrize("path", PAGES)
-async def test_has_no_finding_of_axe_and_fits_a_phone(page_as: Pages, path: str) -> None:
-    page = await page_as("owner", path)
-    await expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[path])
+async def test_the_menu_opens_on_a_phone(page_as: Pages, site: Site) -> None:
+    page = await page_as("viewer", "", width=360, height=740)
+    link = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Templates")
+    await expect(link).to_be_hidden()
+    await page.get_by_role("button", name="Show menu").click()
+    await expect(link).to_be_visible()
     await axe(page)
-    await page.set_viewport_size({"width": 360, "height": 740})
-    await fits(page)
+    await link.click()
+    await page.wait_for_url(site.url("templates/"))
+
+
+async def test_menus_open_by_the_keyboard_and_the_theme_stays_chosen(page_as: Pages) -> None:
+    page = await page_as("viewer", "templates/")
+    await page.get_by_role("button", name="Theme").last.focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Dark", exact=True).last.click()
+    await expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+async def test_the_first_stop_leads_past_the_menu(page_as: Pages) -> None:
+    page = await page_as("viewer", "templates/")
+    await page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to content")
+    await expect(skip).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#main")).to_be_focused()
 
 
 @pytest.mark.parametrize("role", ["admin", "member", "viewer"])

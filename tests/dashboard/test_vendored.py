@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from dashboard import vendored
+from dashboard.sections import ACTIONS, SECTIONS
 from tools.vendored import VENDOR, hashes
 
 PACKAGES: list[dict[str, Any]] = json.loads((VENDOR / "VENDORED.json").read_text(encoding="utf-8"))
@@ -29,14 +30,14 @@ def test_files_are_those_that_were_vendored(package: dict[str, Any]) -> None:
 
 
 def test_pages_name_the_folders_that_there_are() -> None:
-    for folder in (vendored.TABLER, vendored.HTMX, vendored.IDIOMORPH, vendored.ICONS):
+    for folder in (vendored.TABLER, vendored.BOOTSTRAP, vendored.HTMX, vendored.IDIOMORPH, vendored.ICONS):
         assert (settings.BASE_DIR / "static" / folder).is_dir()
 
 
 def test_every_icon_that_a_page_draws_is_vendored_and_no_other() -> None:
     pages = (settings.BASE_DIR / "templates").rglob("*.html")
     drawn = {name for page in pages for name in re.findall(r'{% icon "([\w-]+)"', page.read_text())}
-    drawn |= named_by_lists()
+    drawn |= named_by_lists() | {place.icon for place in (*SECTIONS, *ACTIONS)}
     icons = settings.BASE_DIR / "static" / vendored.ICONS
     assert drawn == {path.stem for path in icons.glob("*.svg")}
 

@@ -8,7 +8,7 @@
 import { load, prepare } from "./screens.js";
 import { VERSION, capture, flush, restore } from "./snapshot.js";
 
-const SOON = 1_000; // milliseconds
+const SOON = 500; // milliseconds
 const MOST_OUTPUT = 512 * 1024; // bytes after which a snapshot is due
 const AT_MOST_EVERY = 2_000;
 

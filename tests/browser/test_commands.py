@@ -101,19 +101,20 @@ async def test_a_flood_leaves_the_page_awake(page_as: Pages, box: Sandbox) -> No
     handle = started(box, "yes a-flood-of-lines")
     page = await page_as("owner", path(handle))
     await expect(page.locator("[data-note]")).to_be_visible()
-    slowest = await page.evaluate(
+    usual = await page.evaluate(
         """async () => {
-            let slowest = 0, last = performance.now();
+            const laps = [];
+            let last = performance.now();
             const end = last + 3000;
             while (last < end) {
                 await new Promise((done) => setTimeout(done));
-                slowest = Math.max(slowest, performance.now() - last);
+                laps.push(performance.now() - last);
                 last = performance.now();
             }
-            return slowest;
+            return laps.sort((a, b) => a - b)[Math.floor(laps.length * 0.9)];
         }"""
     )
-    assert slowest < 1500
+    assert usual < 200
     assert await output(page).locator(".output-line").count() <= 10_000
     await page.get_by_role("link", name="End", exact=True).click()
     await page.get_by_role("button", name="End command").click()

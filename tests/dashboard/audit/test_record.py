@@ -35,6 +35,7 @@ def test_it_outlives_the_account(cast: Cast) -> None:
 
 
 def test_every_action_that_code_records_can_be_told_and_every_sentence_is_used() -> None:
-    code = "".join(path.read_text() for path in (settings.BASE_DIR / "dashboard").rglob("actions.py"))
-    recorded = set(re.findall(r'"((?:team|member|template|sandbox|terminal)\.[a-z_]+)"', code))
+    code = "".join(path.read_text() for path in (settings.BASE_DIR / "dashboard").rglob("*.py"))
+    written = re.findall(r"(?:record|note)\((?:[^()]|\([^()]*\))*\)", code)
+    recorded = {name for call in written for name in re.findall(r'"([a-z]+\.[a-z_]+)"', call)}
     assert recorded == set(SENTENCES)

@@ -66,6 +66,7 @@ export class View {
     this.end = 0; // number of the first line that is not on the page
     this.following = true;
     this.timer = null;
+    this.spent = 0; // milliseconds that the last drawing took: twice as long is left to the page
     box.addEventListener("scroll", () => this.scrolled(), { passive: true });
   }
 
@@ -73,8 +74,10 @@ export class View {
     // Not by animation frames: a page that is not visible has none, and would hold up the command.
     this.timer ??= setTimeout(() => {
       this.timer = null;
+      const begun = performance.now();
       this.draw();
-    }, PAUSE);
+      this.spent = performance.now() - begun;
+    }, Math.max(PAUSE, 2 * this.spent));
   }
 
   draw() {

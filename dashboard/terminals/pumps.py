@@ -28,6 +28,7 @@ async def pump_input(line: Line, terminal: Terminal, seat: Seat) -> NoReturn:
         else:
             await terminal.type(offset, data)
             seat.expected = max(seat.expected, offset + len(data))
+        line.typed.task_done()
 
 
 async def _deliver(seat: Seat, offset: int, data: bytes, terminal: Terminal) -> int:
@@ -52,6 +53,7 @@ async def pump_wishes(line: Line, terminal: Terminal, seat: Seat) -> NoReturn:
     while True:
         wish = await line.wish()
         if wish == "skip" and seat.expected is not None and not seat.skipping:
+            await line.typed.join()  # the key that stops the flood goes first
             seat.skipping = True
             line.window.hurry(True)
             await terminal.skip()

@@ -155,7 +155,7 @@ async def test_another_device_gets_the_buffer_and_a_full_screen_program_draws_it
 async def test_a_line_says_how_much_is_missing(page_as: Pages) -> None:
     """A device that comes when the buffer no longer reaches back."""
     terminal = await open_shell(page_as)
-    await terminal.run("clear; head -c 6000000 /dev/zero | tr '\\0' x | fold -w 100; echo 'the-''end'")
+    await terminal.run("clear; head -c 6000000 /dev/zero | tr '\\0' x | fold -w 100; echo; echo 'the-''end'")
     await terminal.until_last_rows_hold("the-end")
     other = await open_terminal(page_as, session=terminal.session)
     await other.until_last_rows_hold("the-end")

@@ -11,6 +11,8 @@ import { VERSION, capture, flush, restore } from "./snapshot.js";
 const SOON = 500; // milliseconds
 const MOST_OUTPUT = 512 * 1024; // bytes after which a snapshot is due
 const AT_MOST_EVERY = 2_000;
+const WORTH_IT = 16 * 1024; // bytes after which one is taken when output pauses
+const QUIET = 700;
 
 export class Memory {
   constructor(key, terminal, feed) {
@@ -50,6 +52,12 @@ export class Memory {
     const due = this.feed.drawn - this.kept > MOST_OUTPUT && performance.now() - this.keptAt > AT_MOST_EVERY;
     if (due || this.missed) this.keep();
     else if (this.kept < 0) this.soon();
+    else if (this.feed.drawn - this.kept > WORTH_IT) this.whenQuiet();
+  }
+
+  whenQuiet() {
+    clearTimeout(this.quiet);
+    this.quiet = setTimeout(() => this.keep(), QUIET);
   }
 
   /** The screen differs from what the output alone would make: keep it soon. */
@@ -60,6 +68,7 @@ export class Memory {
   /** Keep the screen as it is now; where something is half read, as soon as it is not. */
   keep() {
     clearTimeout(this.timer);
+    clearTimeout(this.quiet);
     this.timer = null;
     if (!this.store || this.over) return;
     const state = this.feed.settled ? capture(this.terminal) : null;
@@ -81,6 +90,7 @@ export class Memory {
   dispose() {
     this.over = true;
     clearTimeout(this.timer);
+    clearTimeout(this.quiet);
     removeEventListener("pagehide", this.leaving);
     document.removeEventListener("visibilitychange", this.hidden);
   }

@@ -14,7 +14,6 @@ import { settings } from "./settings.js";
 import { Transport } from "./transport.js";
 
 const RESIZE_PAUSE = 100;
-const FLOOD = 32 * 1024; // undrawn output beyond which Ctrl-C passes the rest over
 const SKIP_WITHIN = 2_000;
 const REDRAW_AFTER = 250;
 const SMALLEST_LETTERS = 5;
@@ -154,11 +153,13 @@ export class Pane extends EventTarget {
       data = String.fromCharCode(data.toUpperCase().charCodeAt(0) & 0x1f);
       this.emit("control-used");
     }
-    if (data === "\x03" && this.feed.behind > FLOOD) {
+    this.transport.type(data);
+    // Nobody waits for the rest of a flood that was interrupted. After the key, so that what is passed over ends behind
+    // what the key has stopped; where little waits at the sandbox, nothing is.
+    if (data === "\x03") {
       this.skippedAt = performance.now();
       this.transport.skip();
     }
-    this.transport.type(data);
   }
 
   meet(people) {

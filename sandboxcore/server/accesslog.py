@@ -12,6 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from sandboxcore.server.clock import now
+from sandboxcore.server.repeating import Due, repeat
 from sandboxcore.server.services import accesses
 from sandboxcore.server.services.accesses import Noted
 
@@ -70,18 +71,15 @@ class AccessLog:
 
     async def keep_writing(self) -> None:
         """Write every ``WRITE_SECONDS`` and trim every ``TRIM_SECONDS``; runs until cancelled."""
-        clock = asyncio.get_running_loop().time
-        trim_at = clock() + TRIM_SECONDS
-        while True:
-            await asyncio.sleep(WRITE_SECONDS)
-            try:
-                await self.write_down()
-                if clock() >= trim_at:
-                    trim_at = clock() + TRIM_SECONDS
-                    grown, self._grown = self._grown, set()
-                    await accesses.trim(self._database, grown, most=self._settings.accesses_kept)
-            except Exception:  # the next attempt must come whatever this one met
-                log.exception("writing down uses of sandboxes failed")
+        is_trim_due = Due(TRIM_SECONDS)
+
+        async def write() -> None:
+            await self.write_down()
+            if is_trim_due():
+                grown, self._grown = self._grown, set()
+                await accesses.trim(self._database, grown, most=self._settings.accesses_kept)
+
+        await repeat(write, every=WRITE_SECONDS, log=log, doing="writing down uses of sandboxes")
 
     async def write_down(self) -> None:
         """Write all that is new."""

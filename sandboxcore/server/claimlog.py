@@ -8,6 +8,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from sandboxcore.server.repeating import Due, repeat
 from sandboxcore.server.services import claims
 
 if TYPE_CHECKING:
@@ -40,17 +41,14 @@ class ClaimLog:
 
     async def keep_writing(self) -> None:
         """Write every ``WRITE_SECONDS`` and trim every ``TRIM_SECONDS``; runs until cancelled."""
-        loop = asyncio.get_running_loop()
-        trimmed = loop.time()
-        while True:
-            await asyncio.sleep(WRITE_SECONDS)
-            try:
-                await self.write_down()
-                if loop.time() > trimmed + TRIM_SECONDS:
-                    trimmed = loop.time()
-                    await self.trim()
-            except Exception:  # the next attempt must come whatever this one met
-                log.exception("writing down claims of pools failed")
+        is_trim_due = Due(TRIM_SECONDS)
+
+        async def write() -> None:
+            await self.write_down()
+            if is_trim_due():
+                await self.trim()
+
+        await repeat(write, every=WRITE_SECONDS, log=log, doing="writing down claims of pools")
 
     async def write_down(self) -> None:
         """Write all that waits."""

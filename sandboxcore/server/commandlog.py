@@ -17,6 +17,7 @@ from sandboxcore.server.clock import now
 from sandboxcore.server.dataplane.shim_client import ShimUnreachableError
 from sandboxcore.server.dataplane.shim_history import ask
 from sandboxcore.server.db.models import Sandbox
+from sandboxcore.server.repeating import Due, attempt, repeat
 from sandboxcore.server.services import commands
 from sandboxcore.server.services.commands import Place, Watched
 
@@ -100,27 +101,29 @@ class CommandLog:
 
     async def keep_writing(self) -> None:
         """Ask and write whenever it is time; runs until cancelled."""
-        clock = asyncio.get_running_loop().time
         after: str | None = ""
-        watch_at = clock()
-        round_at = trim_at = clock() + ROUND_SECONDS
-        while True:
-            try:
-                if after is not None:
-                    after = await self._round(after)
-                await self.write_down()
-                if clock() >= watch_at or self._sandbox_ended:
-                    watch_at = clock() + WATCH_SECONDS
-                    await self.watch()
-                if clock() >= round_at:
-                    round_at = clock() + ROUND_SECONDS
-                    await self._next_round()
-                if clock() >= trim_at:
-                    trim_at = clock() + TRIM_SECONDS
-                    await self.trim()
-            except Exception:  # the next attempt must come whatever this one met
-                log.exception("writing down commands failed")
-            await asyncio.sleep(WRITE_SECONDS)
+        is_watch_due, is_round_due, is_trim_due = (
+            Due(WATCH_SECONDS, at_once=True),
+            Due(ROUND_SECONDS),
+            Due(TRIM_SECONDS),
+        )
+
+        async def write() -> None:
+            nonlocal after
+            if after is not None:
+                after = await self._round(after)
+            await self.write_down()
+            if is_watch_due() or self._sandbox_ended:
+                is_watch_due.postpone()
+                await self.watch()
+            if is_round_due():
+                await self._next_round()
+            if is_trim_due():
+                await self.trim()
+
+        doing = "writing down commands"
+        await attempt(write, log=log, doing=doing)
+        await repeat(write, every=WRITE_SECONDS, log=log, doing=doing)
 
     async def write_down(self) -> None:
         """Ask every shim that has something to tell, and write it down."""

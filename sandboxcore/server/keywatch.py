@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.services import keys
+from sandboxcore.server.waiting import woken
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -50,11 +51,7 @@ class KeyWatch:
         """Look every ``LOOK_SECONDS``, and at the moment when a key that has streams open expires; until cancelled."""
         pause = LOOK_SECONDS
         while True:
-            try:
-                async with asyncio.timeout(pause):
-                    await self._kicked.wait()
-            except TimeoutError:
-                pass  # time for a look of its own accord
+            await woken(self._kicked, pause)
             self._kicked.clear()
             pause = LOOK_SECONDS
             try:

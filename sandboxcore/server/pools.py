@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sandboxcore.server.dataplane.shim_client import listens
+from sandboxcore.server.repeating import attempt, repeat
 from sandboxcore.server.services import filling, sandboxes
 from sandboxcore.server.services.pools import DIED_WARM
+from sandboxcore.server.waiting import woken
 
 if TYPE_CHECKING:
     from sandboxcore.server.core import Core
@@ -62,16 +65,9 @@ class PoolKeeper:
     async def keep(self, core: Core) -> None:
         """Look whenever kicked, and every ``LOOK_SECONDS``; runs until cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._kicked.wait()
-            except TimeoutError:
-                pass  # time for a look of its own accord
+            await woken(self._kicked, LOOK_SECONDS)
             self._kicked.clear()
-            try:
-                await self.look(core)
-            except Exception:  # the next look must come whatever this one met
-                log.exception("keeping pools failed")
+            await attempt(partial(self.look, core), log=log, doing="keeping pools")
 
     async def look(self, core: Core) -> None:
         """Bring every pool one step nearer to what is wanted."""
@@ -130,12 +126,8 @@ class PoolKeeper:
 
     async def keep_healthy(self, core: Core) -> None:
         """Look after warm sandboxes every ``pool_health_interval`` seconds; runs until cancelled."""
-        while True:
-            await asyncio.sleep(core.settings.pool_health_interval)
-            try:
-                await self.check_health(core)
-            except Exception:  # the next look must come whatever this one met
-                log.exception("looking after warm sandboxes failed")
+        every, doing = core.settings.pool_health_interval, "looking after warm sandboxes"
+        await repeat(partial(self.check_health, core), every=every, log=log, doing=doing)
 
     async def check_health(self, core: Core) -> None:
         """Mark warm sandboxes failed whose shim is gone; ``HEALTH_BATCH`` of them a call, in turn."""

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sandboxcore.server.clock import now
 from sandboxcore.server.dataplane.shim_client import ShimUnreachableError, list_commands
 from sandboxcore.server.db.models import Sandbox
+from sandboxcore.server.repeating import attempt, repeat
 from sandboxcore.server.services import ledger, sandboxes, service_tokens
-from sandboxcore.server.services.retention import forget_the_past
+from sandboxcore.server.services.retention import DAY, forget_the_past
 from sandboxcore.server.services.sandboxes import VISIBLE, lifetimes
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("sandboxd.reaper")
 ACTOR = "system"
 BATCH = 200
-DAY = 86400.0
 FORGET_SECONDS = 60.0
 
 
@@ -83,36 +83,37 @@ async def _end(core: Core, sandbox: Sandbox) -> None:
 
 
 async def forget_usage(core: Core) -> None:
-    """Forget a few of the oldest holdings that are older than they are kept."""
+    """Forget the holdings that are older than they are kept, a few at a time."""
     kept_since = now() - core.settings.usage_retention_days * DAY
-    await ledger.prune(core.database, ended_before=kept_since, most=BATCH)
+    while await ledger.prune(core.database, ended_before=kept_since, most=BATCH) == BATCH:
+        pass  # each batch is a transaction of its own, so that nobody waits long
 
 
 async def keep_reaping(core: Core) -> None:
     """Look every ``reap_interval`` seconds; runs until cancelled."""
-    while True:
-        await asyncio.sleep(core.settings.reap_interval)
-        try:
-            await core.activity.write_down()
-            await core.keys.record_use()
-            await core.database.checkpoint()
-            await forget_usage(core)
-            await service_tokens.forget_expired(core.database, actor=ACTOR)
-            await reap(core)
-        except Exception:  # the next look must come whatever this one met
-            log.exception("looking for sandboxes whose time has come failed")
+
+    async def look() -> None:
+        await core.activity.write_down()
+        await core.keys.record_use()
+        await core.database.checkpoint()
+        await service_tokens.forget_expired(core.database, actor=ACTOR)
+        await reap(core)
+
+    doing = "looking for sandboxes whose time has come"
+    await repeat(look, every=core.settings.reap_interval, log=log, doing=doing)
 
 
 async def keep_forgetting(core: Core) -> None:
-    """Forget what is older than history is to be, every ``FORGET_SECONDS``; runs until cancelled."""
-    settings = core.settings
-    while True:
-        try:
-            gone = await forget_the_past(
-                core.database, actor=ACTOR, days=settings.history_days, most=settings.history_events
-            )
-            if gone:
-                log.info("forgot the %d oldest events", gone)
-        except Exception:  # the next time must come whatever this one met
-            log.exception("forgetting old events failed")
-        await asyncio.sleep(FORGET_SECONDS)
+    """Forget what is older than history is to be, now and every ``FORGET_SECONDS``; runs until cancelled."""
+
+    async def forget() -> None:
+        await forget_usage(core)
+        gone = await forget_the_past(
+            core.database, actor=ACTOR, days=core.settings.history_days, most=core.settings.history_events
+        )
+        if gone:
+            log.info("forgot the %d oldest events", gone)
+
+    doing = "forgetting what is old"
+    await attempt(forget, log=log, doing=doing)
+    await repeat(forget, every=FORGET_SECONDS, log=log, doing=doing)

@@ -14,6 +14,7 @@ from sandboxcore.server.errors import UnavailableError
 from sandboxcore.server.services import books, leases, sandboxes, volumes
 from sandboxcore.server.services.differences import Difference, Found, Here, plan
 from sandboxcore.server.services.ending import StopReason  # noqa: TC001  # beside what uses it
+from sandboxcore.server.waiting import woken
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -245,8 +246,4 @@ async def keep_reconciled(core: Core) -> None:
             core.runtime.report(error)
         except Exception:  # the next comparison must come whatever this one met
             log.exception("comparing the database with the runtime failed")
-        try:
-            async with asyncio.timeout(core.settings.reconcile_interval):
-                await core.runtime.came_up.wait()
-        except TimeoutError:
-            continue
+        await woken(core.runtime.came_up, core.settings.reconcile_interval)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from sandboxcore.server.clock import now
 from sandboxcore.server.db.models import Sandbox
+from sandboxcore.server.repeating import repeat
 from sandboxcore.server.services import ledger, readings
 
 if TYPE_CHECKING:
@@ -102,12 +103,7 @@ class Readings:
 
 async def keep_sampling(core: Core) -> None:
     """Measure every ``usage_interval`` seconds; runs until cancelled."""
-    while True:
-        await asyncio.sleep(core.settings.usage_interval)
-        try:
-            await sample(core)
-        except Exception:  # the next measurement must come whatever this one met
-            log.exception("measuring sandboxes failed")
+    await repeat(partial(sample, core), every=core.settings.usage_interval, log=log, doing="measuring sandboxes")
 
 
 async def keep_reading(core: Core) -> None:
@@ -115,13 +111,13 @@ async def keep_reading(core: Core) -> None:
     settings = core.settings
     kept = readings.Kept(settings.readings_fine_seconds, settings.readings_kept_seconds)
     rounds = Readings(core)
-    while True:
-        await asyncio.sleep(_until_next(settings.readings_interval))
-        try:
-            if await rounds.take():
-                await readings.forget_readings(core.database, actor=ACTOR, moment=now(), kept=kept)
-        except Exception:  # the next measurement must come whatever this one met
-            log.exception("measuring sandboxes over time failed")
+
+    async def read() -> None:
+        if await rounds.take():
+            await readings.forget_readings(core.database, actor=ACTOR, moment=now(), kept=kept)
+
+    every = partial(_until_next, settings.readings_interval)
+    await repeat(read, every=every, log=log, doing="measuring sandboxes over time")
 
 
 def _until_next(interval: float) -> float:

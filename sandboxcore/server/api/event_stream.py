@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,8 +16,9 @@ from starlette.responses import Response
 
 from sandboxcore.server.dataplane.streams import KEY_ENDED, RESTARTING, Farewell
 from sandboxcore.server.errors import NotFoundError
+from sandboxcore.server.repeating import repeat
 from sandboxcore.server.services import timeline
-from sandboxcore.server.waiting import client_left, first_of
+from sandboxcore.server.waiting import client_left, first_of, woken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +83,7 @@ class EventStream(Response):
     async def _serve(self, send: Send) -> None:
         """Send events for ever, or until the workspace is gone. Raises ``NotFoundError`` where it is from the start."""
         database, workspace_id = self._core.database, self._caller.workspace_id
-        with database.news.waiting(workspace_id) as woken:
+        with database.news.waiting(workspace_id) as news:
             kept = await timeline.kept(database, workspace_id)
             if kept is None:
                 raise NotFoundError("workspace", workspace_id)
@@ -90,7 +92,7 @@ class EventStream(Response):
             # An identifier alone: a client that is cut off before the first event resumes here too.
             await _send(send, f": events\nretry: {RETRY_MILLISECONDS}\nid: {position}\n\n".encode())
             while True:
-                woken.clear()
+                news.clear()
                 events = await timeline.read_after(database, workspace_id, position, PAGE)
                 if events is None:
                     kept = await timeline.kept(database, workspace_id)
@@ -103,7 +105,7 @@ class EventStream(Response):
                     position = events[-1].number
                     await _send(send, event_frames(events))
                 else:
-                    await _quiet(send, woken)
+                    await _quiet(send, news)
 
     async def _start(self, send: Send) -> None:
         self._started = True
@@ -122,12 +124,9 @@ class EventStream(Response):
             log.debug("a client of the event stream did not take its farewell")
 
 
-async def _quiet(send: Send, woken: asyncio.Event) -> None:
+async def _quiet(send: Send, news: asyncio.Event) -> None:
     """Wait for news; after a while without any, show that the stream lives."""
-    try:
-        async with asyncio.timeout(HEARTBEAT_SECONDS):
-            await woken.wait()
-    except TimeoutError:
+    if not await woken(news, HEARTBEAT_SECONDS):
         await _send(send, b": still here\n\n")
 
 
@@ -156,9 +155,5 @@ async def _end(send: Send) -> None:
 
 async def keep_listening(core: Core) -> None:
     """Wake streams up for what other processes wrote; runs until cancelled."""
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        try:
-            await core.database.news.look(core.database)
-        except Exception:  # the next look must come whatever this one met
-            log.exception("looking for other processes' events failed")
+    look = partial(core.database.news.look, core.database)
+    await repeat(look, every=LOOK_SECONDS, log=log, doing="looking for other processes' events")

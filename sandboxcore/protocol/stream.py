@@ -35,8 +35,8 @@ class CommandStream:
 
     Begin with ``request`` to run a command, without it to read one that runs. ``gaps`` yields a ``Gap`` where output
     was lost, ``modes`` a ``TerminalModes`` before a terminal's output and after each gap in it; ``collect`` keeps all
-    output for ``result``, which without it has empty ``stdout`` and ``stderr``. ``source`` numbers the input, and yields
-    ``InputTaken``. With ``window`` the server sends at most so many bytes ahead of what was acknowledged.
+    output for ``result``, which without it has empty ``stdout`` and ``stderr``. ``source`` numbers the input and
+    yields ``InputTaken``. With ``window`` the server sends at most so many bytes ahead of what was acknowledged.
     """
 
     def __init__(

@@ -25,7 +25,8 @@ class Box:
 
     def start(self, command: str, **options: object) -> str:
         """Start a command that nobody watches; its id."""
-        handle = self.sandbox.run(command, shell="/bin/sh", wait=False, idle_timeout=-1, timeout=0, **options)  # type: ignore[call-overload]
+        detached = {"shell": "/bin/sh", "wait": False, "idle_timeout": -1, "timeout": 0}
+        handle = self.sandbox.run(command, **detached, **options)  # type: ignore[call-overload]
         handle.close()
         return str(handle.command_id)
 

@@ -10,7 +10,7 @@ from dashboard.resources.snippets.call import Call, Line, json_text, literal, sh
 if TYPE_CHECKING:
     from dashboard.teams.models import Team
 
-KEY = 'api_key="…",  # or the environment variable SANDBOX_API_KEY'
+KEY = 'api_key="…",  # or SANDBOX_API_KEY'
 
 
 def root(team: Team) -> str:

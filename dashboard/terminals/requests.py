@@ -108,7 +108,7 @@ async def terminal_new(request: HttpRequest, access: Access, name: str) -> dict[
     if already >= MOST_SESSIONS:
         raise RefusedError(f"{MOST_SESSIONS} shells run in this sandbox; end one of them first.", 409)
     session = await create_session(access=access, sandbox_id=sandbox.id or "", sandbox_name=sandbox.name, folder=folder)
-    return describe(session, already + 1)
+    return describe(access, session, already + 1)
 
 
 @require_POST

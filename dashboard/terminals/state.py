@@ -37,19 +37,20 @@ async def page_state(access: Access, sandbox: AsyncSandbox, active: TerminalSess
         "person": f"{access.user.pk}",
         "may_write": access.can("terminal.write"),
         "active": str(active.id) if active else None,
-        "sessions": [describe(each, number) for number, each in enumerate(reversed(sessions), 1)],
+        "sessions": [describe(access, each, number) for number, each in enumerate(reversed(sessions), 1)],
         "layout": await stored_layout(access, sandbox_id),
         "idle_words": idle_words(sandbox),
     }
 
 
-def describe(session: TerminalSession, number: int) -> dict[str, Any]:
+def describe(access: Access, session: TerminalSession, number: int) -> dict[str, Any]:
     """One shell, as the page's script knows it."""
     return {
         "id": str(session.id),
         "number": number,
         "title": session.title,
         "created_by": session.created_by.get_username() if session.created_by else "",
+        "mine": session.created_by_id == access.user.pk,
         "ended": session.ended_at is not None,
     }
 

@@ -70,9 +70,9 @@ async def test_it_works(page_as: Pages) -> None:
         assert not differences(before, after), f"{name}:\n" + "\n".join(differences(before, after))
         for key in leave:
             await terminal.page.evaluate("(key) => __terminal.pane.type(key)", key)
+        await terminal.until(lambda lines, name=name: any(line.endswith(f"left {name}") for line in lines))  # type: ignore[misc]
         if name == "attributes":
             await terminal.run("reset")
-        await terminal.until_line(f"left {name}")
 
 
 async def test_half_an_escape_sequence_goes_on_after_the_reload(page_as: Pages) -> None:
@@ -147,7 +147,8 @@ async def test_another_device_gets_the_buffer_and_a_full_screen_program_draws_it
     await other.until(lambda lines: any("nobody" in line for line in lines))
     after = await other.state()
     assert after["active"] == "alternate"
-    assert after["alternate"]["lines"] == before["alternate"]["lines"]
+    # The last line held a message, which vim clears when it draws all anew.
+    assert after["alternate"]["lines"][:-1] == before["alternate"]["lines"][:-1]
     await other.page.evaluate("__terminal.pane.type('\\x1b:q!\\r')")
     await other.until_true("__terminal.terminal.buffer.active.type === 'normal'")
 

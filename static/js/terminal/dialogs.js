@@ -5,6 +5,8 @@ import { counted } from "./status.js";
 /** Show a dialog and wait: the value of the button that closed it, empty for none. */
 export function ask(dialog) {
   dialog.returnValue = "";
+  const cancel = dialog.querySelector("[data-cancel]");
+  if (cancel) cancel.onclick = () => dialog.close("");
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
 }

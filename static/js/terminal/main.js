@@ -119,5 +119,5 @@ find("[data-more]").addEventListener("show.bs.dropdown", listRunning);
 controlSettings(page, find("[data-settings-dialog]"));
 
 if (workspace.layout.ids.length) workspace.start();
-else if (data.may_write && !data.sessions.length) workspace.create().then(() => workspace.empty());
+else if (data.may_write && !data.sessions.some(({ mine, ended }) => mine && !ended)) workspace.create().then(() => workspace.empty());
 else workspace.empty();

@@ -30,7 +30,7 @@ export function atRest(terminal) {
 
 /** Draw at once what was given to the terminal and waits. */
 export function flush({ _core: core }) {
-  core._writeBuffer.flushSync();
+  core._writeBuffer.writeSync("");
 }
 
 /** The state as an object that can be stored, or null while something is half read. */

@@ -45,8 +45,6 @@ export class Tabs extends EventTarget {
     item.querySelector("[data-tab-bell]").hidden = !tab.bell;
     item.querySelector("[data-tab-state]").hidden = !["ended", "gone", "waiting"].includes(tab.state);
     item.querySelector("[data-tab-state]").textContent = NAMES[tab.state] ?? "";
-    const close = item.querySelector("[data-tab-close]");
-    close.setAttribute("aria-label", `Close ${tab.name}`);
     return { item, button };
   }
 

@@ -87,6 +87,7 @@ def test_a_new_shell_is_noted(cast: Cast, fake: FakeApi, box: str) -> None:
         "number": 1,
         "title": "",
         "created_by": "member",
+        "mine": True,
         "ended": False,
     }
     assert session.folder == "/srv"

@@ -106,6 +106,19 @@ class Skipped(OutputChunk):
         OutputChunk.__init__(self, "stdout", "", offset)
 
 
+@dataclass(frozen=True, slots=True, init=False)
+class Resized(OutputChunk):
+    """From here on the command's terminal has this size; it has empty ``data``."""
+
+    rows: int
+    cols: int
+
+    def __init__(self, offset: int, rows: int, cols: int) -> None:
+        OutputChunk.__init__(self, "stdout", "", offset)
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "cols", cols)
+
+
 class Page(list[T]):
     """A list as a server gave it.
 

@@ -65,9 +65,10 @@ def reconnect(
     modes: bool = False,
     source: str = "",
     window: int = 0,
+    watch: bool = False,
 ) -> str:
     """Ask for a command's output from these offsets on."""
-    wanted = {"gaps": gaps, "modes": modes, "source": source, "window": window}
+    wanted = {"gaps": gaps, "modes": modes, "source": source, "window": window, "watch": watch}
     extra = {name: value for name, value in wanted.items() if value}
     return _text("reconnect", command_id=command_id, stdout_offset=stdout_offset, stderr_offset=stderr_offset, **extra)
 

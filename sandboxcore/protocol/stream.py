@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sandboxcore.errors import InvalidResponseError
 from sandboxcore.fields import Fields
-from sandboxcore.models import ExecutionResult, Gap, InputTaken, OutputChunk, Skipped, TerminalModes
+from sandboxcore.models import ExecutionResult, Gap, InputTaken, OutputChunk, Resized, Skipped, TerminalModes
 from sandboxcore.protocol import commands
 from sandboxcore.protocol.failures import stream_failure
 
@@ -37,6 +37,7 @@ class CommandStream:
     was lost, ``modes`` a ``TerminalModes`` before a terminal's output and after each gap in it; ``collect`` keeps all
     output for ``result``, which without it has empty ``stdout`` and ``stderr``. ``source`` numbers the input and
     yields ``InputTaken``. With ``window`` the server sends at most so many bytes ahead of what was acknowledged.
+    ``watch``, for a command that runs, yields a ``Resized`` wherever the terminal's size changes.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class CommandStream:
         collect: bool = True,
         source: str = "",
         window: int = 0,
+        watch: bool = False,
     ) -> None:
         self.command_id = command_id
         self.pid: int | None = None
@@ -66,6 +68,8 @@ class CommandStream:
         self._collect = collect
         self._source = source
         self._window = window
+        self._watch = watch
+        self._size = (0, 0)
         self._used = 0
         self._typed: deque[tuple[int, str]] = deque()
         self._offsets: dict[StreamName, int] = {"stdout": stdout_offset, "stderr": stderr_offset}
@@ -97,7 +101,7 @@ class CommandStream:
         }
         if self._request is not None and not self.started:
             return self._request.message(**wanted)
-        return commands.reconnect(self.command_id, self.stdout_offset, self.stderr_offset, **wanted)
+        return commands.reconnect(self.command_id, self.stdout_offset, self.stderr_offset, watch=self._watch, **wanted)
 
     def type(self, data: str, offset: int) -> list[str]:
         """The messages for input whose first byte is number ``offset`` of the source; they are kept until taken."""
@@ -136,8 +140,8 @@ class CommandStream:
             return self._output(cast("StreamName", kind), Fields(message, "output"))
         if kind == "gap":
             return self._gap(Fields(message, "gap"))
-        if kind == "modes":
-            return self._terminal(Fields(message, "modes"))
+        if kind in {"modes", "resized"}:
+            return (self._terminal if kind == "modes" else self._resized)(Fields(message, kind))
         if kind == "input":
             return self._taken(Fields(message, "input"))
         if kind == "skipped":
@@ -200,6 +204,14 @@ class CommandStream:
         while self._typed and self._typed[0][0] <= taken:
             self._typed.popleft()
         return [InputTaken(self.stdout_offset, taken)] if self._source else []
+
+    def _resized(self, fields: Fields) -> list[OutputChunk]:
+        """A new connection begins with the size that holds there, which may be known."""
+        size = fields.required_integer("rows"), fields.required_integer("cols")
+        if size == self._size:
+            return []
+        self._size = size
+        return [Resized(self.stdout_offset, *size)]
 
     def _jump(self, stream: StreamName, offset: int) -> list[OutputChunk]:
         """Go on at ``offset``; what lies between is lost."""

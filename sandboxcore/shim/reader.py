@@ -32,6 +32,7 @@ class Reader:
         "_position",
         "_reading",
         "_session",
+        "_sizes",
         "_taken",
         "_wants_started",
         "changed",
@@ -52,6 +53,7 @@ class Reader:
         self._failure: dict[str, Any] | None = None
         self._taken: int | None = None
         self._keep: int | None = None
+        self._sizes = 0
         self.origin = reading.offsets
         self.cursors = list(reading.offsets)
         self.moved_at = clock()
@@ -97,6 +99,7 @@ class Reader:
         frames = self._opening()
         self._tell(frames)
         while limit > 0:
+            self._tell_sizes(frames)
             size = self._take_text(frames, limit)
             if size == 0:
                 break
@@ -122,6 +125,7 @@ class Reader:
             self._taken = session.typed.taken(self.source)
         for stream, output in enumerate(session.outputs):
             self.cursors[stream] = min(self.cursors[stream], output.ring.end)
+        self._sizes = session.sizes.at(self.cursors[0])
         self._tell_modes(frames, session.outputs[0].ring.align(self.cursors[0]))
         return frames
 
@@ -135,6 +139,20 @@ class Reader:
                 self._jump(frames, stream, output.ring.align(max(self.cursors[stream], output.ring.end - self._keep)))
             frames.append(encode_control({"type": "skipped"}))
             self._keep = None
+
+    def _tell_sizes(self, frames: list[Buffer]) -> None:
+        """Add the sizes that hold from here on, where the peer watches."""
+        while self._reading.watch and (change := self._session.sizes.next(self._sizes)) is not None:
+            number, offset, size = change
+            if offset > self.cursors[0]:
+                return
+            self._sizes = number + 1
+            frames.append(encode_control({"type": "resized", "rows": size.rows, "cols": size.cols, "offset": offset}))
+
+    def _next_size(self) -> int:
+        """How far stdout may be read before a size is to be told."""
+        change = self._session.sizes.next(self._sizes) if self._reading.watch else None
+        return self._session.outputs[0].ring.end if change is None else change[1]
 
     def _tell_modes(self, frames: list[Buffer], offset: int) -> None:
         """Add the terminal's modes before the byte at ``offset``, where the peer wants them."""
@@ -172,6 +190,8 @@ class Reader:
         self.cursors[stream] = offset
         self.moved_at = self._clock()
         self.stalled = False
+        if stream == 0:
+            stop = min(stop, max(self._next_size(), offset))
         if offset >= stop:
             return 1
         _, text = ring.read(offset, min(max(limit, 4), TEXT_CHUNK, stop - offset))

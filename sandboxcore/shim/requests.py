@@ -43,6 +43,8 @@ class Reading:
     modes: bool = False
     source: str = ""
     """Under which name its input is numbered; empty where it is not."""
+    watch: bool = False
+    """Whether the terminal's sizes are told, each in its place among the output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def parse_reading(message: Mapping[str, Any]) -> Reading:
     source = _text(message, "source")
     if len(source) > LONGEST_SOURCE:
         raise RefusedError(f"source must be a string of at most {LONGEST_SOURCE} characters")
-    return Reading(offsets, bool(message.get("gaps")), bool(message.get("modes")), source)
+    return Reading(offsets, bool(message.get("gaps")), bool(message.get("modes")), source, bool(message.get("watch")))
 
 
 def command_id(message: Mapping[str, Any]) -> str:

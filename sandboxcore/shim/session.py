@@ -23,6 +23,7 @@ from sandboxcore.shim.journal import Journal
 from sandboxcore.shim.modes import Modes
 from sandboxcore.shim.output import Budget, Output
 from sandboxcore.shim.reader import Reader
+from sandboxcore.shim.sizes import Sizes
 from sandboxcore.shim.typed import Typed
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Session:
         self.state: State = "starting"
         self.process: Process | None = None
         self.size: TerminalSize | None = request.spawn.pty
+        self.sizes = Sizes(request.spawn.pty)
         self.final: dict[str, Any] | None = None
         self.exit_code: int | None = None
         self.ended_by: End | None = None
@@ -126,6 +128,9 @@ class Session:
         """Set the terminal's size; nothing without a terminal."""
         if self.size is None:
             return
+        if size != self.size:
+            self.sizes.add(self.outputs[0].ring.end, size)
+            self._wake()
         self.size = size
         if self.process is not None and self.final is None:
             self.process.resize(size)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandboxcore.errors import CommandTimeoutError, InvalidResponseError, SandboxOperationError
-from sandboxcore.models import Gap, InputTaken, OutputChunk, Skipped, TerminalModes
+from sandboxcore.models import Gap, InputTaken, OutputChunk, Resized, Skipped, TerminalModes
 from sandboxcore.protocol.commands import CommandRequest
 from sandboxcore.protocol.stream import CommandStream
 
@@ -134,6 +134,16 @@ def test_modes_come_once_to_who_asks() -> None:
     assert json.loads(stream.opening())["modes"] is True  # a gap may follow
     assert stream.receive(said) == attached().receive(said) == []
     assert "modes" not in json.loads(attached().opening())
+
+
+def test_a_size_that_is_known_is_not_told_again() -> None:
+    stream = attached(watch=True, stdout_offset=5)
+    assert json.loads(stream.opening())["watch"] is True
+    assert "watch" not in json.loads(attached().opening())
+    said = message("resized", rows=24, cols=80, offset=0)
+    assert stream.receive(said) == [Resized(5, 24, 80)]
+    assert stream.receive(said) == []
+    assert stream.receive(message("resized", rows=30, cols=80, offset=5)) == [Resized(5, 30, 80)]
 
 
 def test_half_surrogates_become_replacement_characters() -> None:

@@ -308,6 +308,27 @@ async def test_modes_come_before_the_output(fake: FakeShim) -> None:
     assert (await early.rest()).stdout == b"\x1b[?2004hscreen"
 
 
+async def test_who_watches_is_told_each_size_in_its_place(fake: FakeShim) -> None:
+    peer = await Peer.run(fake.path, "x", pty=True, rows=11, cols=22)
+    process = await fake.spawner.process()
+    process.push(b"one")
+    await peer.until(b"one")
+    for rows in (12, 12, 13):
+        peer.send("resize", rows=rows, cols=22)
+    live = await Peer.ask(fake.path, "attach", command_id="c", watch=True, stdout_offset=3)
+    while (await live.message("resized"))["rows"] != 13:
+        pass
+    process.push(b"two")
+    await peer.until(b"two")
+    process.end(0)
+    assert (await live.rest()).stdout == b"two"
+    outcome = await attach(fake.path, watch=True)
+    sizes = [(each["rows"], each["offset"]) for each in outcome.messages if each["type"] == "resized"]
+    assert sizes == [(11, 0), (12, 3), (13, 3)]
+    assert outcome.stdout == b"onetwo"
+    assert "resized" not in [each["type"] for each in (await attach(fake.path)).messages]
+
+
 async def test_modes_whose_text_was_evicted_are_still_told(fake: FakeShim) -> None:
     peer = await Peer.run(fake.path, "x", pty=True)
     process = await fake.spawner.process()

@@ -221,11 +221,13 @@ class Sandbox(SandboxRecord):
         collect: bool = True,
         source: str = "",
         window: int = 0,
+        watch: bool = False,
     ) -> CommandHandle:
         """Attach to a command that runs or has ended lately, from these byte offsets of its output on.
 
         Raises ``SandboxNotReadyError``, ``DataplaneNotConfiguredError`` and ``SandboxConnectionError``; a command that
         is not known, or whose output is no longer kept, raises ``SandboxOperationError`` when the handle is read.
+        With ``watch`` this is no use of the sandbox, and a ``Resized`` tells each size of the terminal.
         """
         stream = CommandStream(
             command_id,
@@ -236,6 +238,7 @@ class Sandbox(SandboxRecord):
             collect=collect,
             source=source,
             window=window,
+            watch=watch,
         )
         return self._open(stream)
 

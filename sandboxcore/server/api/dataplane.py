@@ -108,7 +108,7 @@ async def list_ports(request: Request, caller: Runner, sandbox_id: str) -> Respo
 @router.websocket("/execute/ws")
 async def run_command_live(websocket: WebSocket, sandbox_id: str) -> None:
     """Run a command, or attach to one that runs, and stream both ways."""
-    await _serve_websocket(websocket, sandbox_id, execute_ws)
+    await _serve_websocket(websocket, sandbox_id, execute_ws, is_use=False)  # its first message tells
 
 
 @router.websocket("/tunnel")
@@ -118,13 +118,17 @@ async def open_tunnel(websocket: WebSocket, sandbox_id: str) -> None:
 
 
 async def _serve_websocket(
-    websocket: WebSocket, sandbox_id: str, serve: Callable[[Core, Target, WebSocket], Awaitable[None]]
+    websocket: WebSocket,
+    sandbox_id: str,
+    serve: Callable[[Core, Target, WebSocket], Awaitable[None]],
+    *,
+    is_use: bool = True,
 ) -> None:
     """Serve a socket of a caller who may; refusals are HTTP answers."""
     core = get_core(websocket)
     try:
         caller = await identify(websocket, "run")
-        target = await find_target(core, caller, sandbox_id)
+        target = await find_target(core, caller, sandbox_id, is_use=is_use)
         await serve(core, target, websocket)
     except ApiError as error:
         say = refusals.info if error.status == 401 else log.info

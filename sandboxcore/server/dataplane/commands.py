@@ -99,6 +99,7 @@ def attach_message(request: Mapping[str, Any]) -> dict[str, Any]:
         "gaps": bool(request.get("gaps")),
         "modes": bool(request.get("modes")),
         "source": _text(request, "source"),
+        "watch": bool(request.get("watch")),
     }
 
 

@@ -25,7 +25,7 @@ from sandboxcore.server.waiting import first_of
 from sandboxcore.shim.wire import OFFSET, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from starlette.websockets import WebSocket
@@ -73,6 +73,8 @@ async def _serve(core: Core, target: Target, websocket: WebSocket) -> None:
         if request is None:
             return
         opening = _opening(request, target.caller)
+        if not opening.get("watch"):
+            core.activity.touch(target.sandbox_id)
         visit = await _visit(core, target, opening)
         shim = await ShimConnection.open(target.shim_socket)
         try:
@@ -137,7 +139,8 @@ async def _stream(
     flow = Flow.of(request)
     upstream = Upstream(core, target, shim, opening["command_id"], flow)
     incoming = asyncio.create_task(upstream.run(websocket))
-    outgoing = asyncio.create_task(_downstream(core, target, websocket, shim, flow))
+    touch = _nothing if opening.get("watch") else core.activity.touch
+    outgoing = asyncio.create_task(_downstream(core, target, websocket, shim, flow, touch=touch))
     try:
         await asyncio.wait({incoming, outgoing}, return_when=asyncio.FIRST_COMPLETED)
         if incoming.done() and incoming.exception() is None and incoming.result():
@@ -153,9 +156,21 @@ async def _stream(
         await close(websocket, 1000, "")
 
 
-async def _downstream(core: Core, target: Target, websocket: WebSocket, shim: ShimConnection, flow: Flow) -> None:
+def _nothing(sandbox_id: str) -> None:
+    """Who only watches does not use the sandbox."""
+
+
+async def _downstream(
+    core: Core,
+    target: Target,
+    websocket: WebSocket,
+    shim: ShimConnection,
+    flow: Flow,
+    *,
+    touch: Callable[[str], None],
+) -> None:
     """Send what the shim says, until it has said how the command ended. Raises ``ShimUnreachableError``."""
-    touch, sandbox_id, send = core.activity.touch, target.sandbox_id, websocket.send
+    sandbox_id, send = target.sandbox_id, websocket.send
     while True:
         kind, body = await shim.receive()
         if kind is Kind.CONTROL:

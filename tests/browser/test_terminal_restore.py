@@ -20,21 +20,21 @@ ATTRIBUTES = (
     r"\e]8;;https://example.org\e\\link\e]8;;\e\\ \e[7minverse\e[0m \e[9mstruck\e[0m 漢字 👩‍👩‍👧 é\n'; "
     r"printf '\e[5;12r\e[6;3H\e[33;44m\e7\e[2;2H\e(0lqk\e(B\e[?25l\e[3g\e[8;10H\eH\e[?1h\e[4l\e[35mpen'; read -r"
 )
-PROGRAMS = {
-    "attributes": (ATTRIBUTES, "\r"),
-    "vim": ("vim -u NONE -c 'set number hlsearch' -c '/daemon' /etc/passwd", "\x1b:q!\r"),
-    "less": ("seq 500 | less -N +200", "q"),
-    "top": ("top -d 999", "q"),
-    "python": ("python3 -q", "exit()\r"),
+PROGRAMS: dict[str, tuple[str, list[str]]] = {
+    "attributes": (ATTRIBUTES, ["\r"]),
+    "vim": ("vim -u NONE -c 'set number hlsearch' -c '/daemon' /etc/passwd", ["\x1b", ":q!\r"]),
+    "less": ("seq 500 | less -N +200", ["q"]),
+    "top": ("top -d 999", ["q"]),
+    "python": ("python3 -q", ["exit()\r"]),
     "progress": (
         "python3 -c 'import time,sys;"
         '[(sys.stdout.write("\\r[%s%s] %d%%" % ("#"*(i//5), "."*(20-i//5), i)), sys.stdout.flush(), time.sleep(.003))'
         " for i in range(61)]; input()'",
-        "\r",
+        ["\r"],
     ),
     "tmux": (
         "tmux -f /dev/null new-session 'printf left; exec cat' \\; split-window -h 'printf right; exec cat'",
-        "\x02:kill-server\r",
+        ["\x04", "\x04"],
     ),
 }
 CURSES = """python3 -c 'import curses
@@ -59,7 +59,7 @@ def site(seats: Seats) -> Iterator[Site]:
 async def test_it_works(page_as: Pages) -> None:
     """Every program in turn, in one shell: what is above it is compared too."""
     terminal = await open_shell(page_as)
-    for name, (command, leave) in {**PROGRAMS, "curses": (CURSES, "q")}.items():
+    for name, (command, leave) in {**PROGRAMS, "curses": (CURSES, ["q"])}.items():
         await terminal.run("clear" if name == "attributes" else f"echo {name}")
         await terminal.until_quiet()
         await terminal.run(f"{command}; echo left {name}")
@@ -68,8 +68,9 @@ async def test_it_works(page_as: Pages) -> None:
         assert await terminal.page.evaluate("__terminal.pane.restored"), name
         after = await terminal.state()
         assert not differences(before, after), f"{name}:\n" + "\n".join(differences(before, after))
-        for key in leave:
-            await terminal.page.evaluate("(key) => __terminal.pane.type(key)", key)
+        for keys in leave:
+            await terminal.page.evaluate("(keys) => __terminal.pane.type(keys)", keys)
+            await terminal.until_quiet()
         await terminal.until(lambda lines, name=name: any(line.endswith(f"left {name}") for line in lines))  # type: ignore[misc]
         if name == "attributes":
             await terminal.run("reset")

@@ -34,7 +34,7 @@ export class Pane extends EventTarget {
     this.state = { name: "connecting", attempt: 0 };
     this.people = { people: [], keyboard: null, rows: null, cols: null };
     this.delays = [];
-    this.element.addEventListener("focusin", () => this.emit("active"));
+    for (const type of ["focusin", "pointerdown"]) this.element.addEventListener(type, () => this.emit("active"));
   }
 
   /** Draw and connect; the element must be on the page, with its size. `handleKey` sees each key before the shell. */
@@ -168,10 +168,9 @@ export class Pane extends EventTarget {
     this.emit("people", people);
   }
 
-  /** Whether this page gives the shell its size: it has the keyboard, or nobody else does. */
+  /** Whether this page gives the shell its size: it has the keyboard. */
   get leads() {
-    const { keyboard } = this.people;
-    return keyboard === null || keyboard === this.transport.you;
+    return this.people.keyboard !== null && this.people.keyboard === this.transport.you;
   }
 
   // The size that this page would have, with letters of the chosen size.

@@ -129,7 +129,7 @@ export class Transport extends EventTarget {
       case "taken":
         return this.heard(message.offset);
       case "refused":
-        return this.emit("dropped", { bytes: this.input.drop(message.offset), why: "keyboard" });
+        return this.tellDropped(this.input.drop(message.offset), "keyboard");
       case "ping":
         return this.say({ type: "pong", id: message.id });
       case "pong":
@@ -168,8 +168,8 @@ export class Transport extends EventTarget {
     this.connect();
   }
 
-  tellDropped(bytes) {
-    if (bytes) this.emit("dropped", { bytes, why: "doubt" });
+  tellDropped(bytes, why = "doubt") {
+    if (bytes) this.emit("dropped", { bytes, why });
   }
 
   heard(offset) {

@@ -134,7 +134,7 @@ export class Workspace {
     this.activeId = id;
     this.layout.tabs[this.layout.tabOf(id)].chosen = id;
     if (changed) this.arrange();
-    this.open(id);
+    for (const each of this.layout.tabs[this.layout.tabOf(id)].panes) this.open(each);
     const pane = this.panes.get(id);
     if (changed || !pane.element.contains(document.activeElement)) pane.terminal?.focus();
     if (changed && remember) history.replaceState(null, "", `${this.data.base}${id}/`);

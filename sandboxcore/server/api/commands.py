@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from sandboxcore.server.api.command_schemas import CommandOut, CommandsOut, TimelineOut
 from sandboxcore.server.api.common import Reader, Runner, answer, errors, get_core, no_content
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from sandboxcore.server.auth import Caller
     from sandboxcore.server.core import Core
 
+
+class _Words(StringConvertor):
+    """The rest of a path, whatever it holds: commands are called what their starters like."""
+
+    regex = r"[\s\S]+"
+
+
+register_url_convertor("words", _Words())
 router = APIRouter(prefix="/boxes", tags=["commands"])
 MOST_ENTRIES = 1000
 
@@ -68,7 +77,7 @@ async def list_commands(request: Request, caller: Reader, name: str) -> Response
     return answer({"commands": [command_view(row, asked.held) for row in part.rows], **part.place()})
 
 
-@router.get("/{name}/commands/{command_id}", response_model=CommandOut, responses=errors(404))
+@router.get("/{name}/commands/{command_id:words}", response_model=CommandOut, responses=errors(404))
 async def get_command(request: Request, caller: Reader, name: str, command_id: str) -> Response:
     """One command of a sandbox; its output is had by `reconnect` of its `execute/ws`, as long as it is kept."""
     core = get_core(request)
@@ -78,7 +87,10 @@ async def get_command(request: Request, caller: Reader, name: str, command_id: s
 
 
 @router.post(
-    "/{name}/commands/{command_id}/kill", status_code=204, response_class=Response, responses=errors(404, 409, 502)
+    "/{name}/commands/{command_id:words}/kill",
+    status_code=204,
+    response_class=Response,
+    responses=errors(404, 409, 502),
 )
 async def kill_command(request: Request, actor: Runner, name: str, command_id: str) -> Response:
     """End a command that runs, and all that it started."""

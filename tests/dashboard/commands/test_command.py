@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,3 +42,20 @@ def test_what_cannot_be_seen_in_a_command_line_is_shown(cast: Cast, box: Box) ->
     assert "\u202e" not in page
     assert "\x1b" not in page
     assert "⟨202E⟩gnp.exe⟨001B⟩[2J" in page
+
+
+@pytest.mark.parametrize(
+    "command_id", ["a/b", "..", "x/kill", "\n<script>alert(1)</script>", "?q=1#h", "~", "%2e%2e", "\u202e é"]
+)
+def test_whoever_starts_a_command_may_call_it_anything(cast: Cast, box: Box, command_id: str) -> None:
+    box.done("echo named", command_id=command_id)
+    client = cast.client(cast.owner)
+    for place in (HERE, "/t/blue/sandboxes/box/timeline/"):
+        listed = client.get(place)
+        assert listed.status_code == 200, place
+        address = re.search(rf'"({HERE}[^"/]+/)"', listed.content.decode())
+        assert address is not None, place
+    page = client.get(address[1])
+    assert page.status_code == 200
+    assert "echo named" in page.content.decode()
+    assert b"does not run any more" in client.post(f"{address[1]}kill", follow=True).content

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient
+from django.urls import reverse
 
 if TYPE_CHECKING:
     from dashboard.accounts.models import User
@@ -53,3 +54,9 @@ async def test_an_outsider_gets_nothing(cast: Cast, box: Box) -> None:
 @pytest.mark.parametrize("command_id", ["never-run", "..%2f"])
 async def test_one_that_is_not_known_is_said(cast: Cast, box: Box, command_id: str) -> None:
     assert (await fetched(cast.viewer, command_id))[0] == 404
+
+
+async def test_one_that_was_given_a_name_of_its_own(cast: Cast, box: Box) -> None:
+    await sync_to_async(box.done)("echo named", command_id="a/../b")
+    address = reverse("command_output", kwargs={"team": "blue", "name": "box", "command_id": "a/../b"})
+    assert (await fetched(cast.viewer, address.split("/")[-2]))[:2] == (200, "named\n")

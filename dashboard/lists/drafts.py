@@ -52,9 +52,14 @@ def _is_pair(pair: object) -> bool:
     return (
         isinstance(pair, list)
         and len(pair) == 2
-        and all(isinstance(part, str) and "\0" not in part for part in pair)
+        and all(isinstance(part, str) and _is_text(part) for part in pair)
         and 0 < len(pair[0]) <= MAX_TEXT
     )
+
+
+def _is_text(part: str) -> bool:
+    """Whether a database takes it: JSON can say halves of characters, which are none."""
+    return "\0" not in part and not any("\ud800" <= letter <= "\udfff" for letter in part)
 
 
 async def select_all(spec: ListSpec[Any], access: Access, query: Query) -> list[Chosen]:

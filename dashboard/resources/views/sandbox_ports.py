@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from django.http import Http404
 from django.views.decorators.http import require_POST
 
 from dashboard.frame import answer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from dashboard.teams.access import Access
 
+MAX_PORT = 65535
 _WEB_ADDRESS = re.compile(r"https?://[!-~]+")
 
 
@@ -39,6 +41,8 @@ async def sandbox_ports(request: HttpRequest, access: Access, name: str) -> Http
 @require("sandbox.view")
 async def port_connect(request: HttpRequest, access: Access, name: str, port: int) -> HttpResponse:
     """How a program outside reaches a port: a tunnel by the command line and in Python."""
+    if not 0 < port <= MAX_PORT:
+        raise Http404
     context = {
         "section": "sandboxes",
         "name": name,
@@ -77,4 +81,6 @@ async def port_open(request: HttpRequest, access: Access, name: str) -> HttpResp
     if "address" in context:
         response.headers["Refresh"] = f"0; url={context['address']}"
         response.headers["Referrer-Policy"] = "no-referrer"
+        # Whoever has the address may use it: no disk keeps it.
+        response.headers["Cache-Control"] = "private, no-store"
     return response

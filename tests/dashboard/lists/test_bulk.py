@@ -212,7 +212,19 @@ def test_a_run_does_not_outlive_a_membership(cast: Cast, fake: FakeApi) -> None:
 
 
 @pytest.mark.parametrize(
-    "selection", ["", "{}", "[1]", '[["a"]]', '[["", "x"]]', '[["a\\u0000", "x"]]', "[" * 9999, '[["k", 5]]', "[]"]
+    "selection",
+    [
+        "",
+        "{}",
+        "[1]",
+        '[["a"]]',
+        '[["", "x"]]',
+        '[["a\\u0000", "x"]]',
+        "[" * 9999,
+        '[["k", 5]]',
+        "[]",
+        '[["a\\ud800", "x"]]',
+    ],
 )
 def test_a_selection_that_makes_no_sense(cast: Cast, selection: str) -> None:
     answer = cast.client(cast.member).post(URL, {"action": "delete", "keys": selection})

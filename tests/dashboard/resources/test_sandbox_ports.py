@@ -84,6 +84,7 @@ def test_a_port_that_cannot_be_reached_says_why(cast: Cast, ready: FakeApi) -> N
 def test_a_preview_leads_the_new_tab_to_the_services_origin(cast: Cast, ready: FakeApi) -> None:
     answer = cast.client(cast.member).post(f"{URL}open", {"port": "8000", "seconds": "28800"})
     assert answer.headers["Refresh"] == f"0; url={PREVIEW}"
+    assert answer.headers["Cache-Control"] == "private, no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     event = Event.objects.get(action="service.opened")
     assert (event.actor, event.target, event.detail) == (cast.member, "alpha", {"port": 8000, "seconds": 28800})
@@ -170,3 +171,8 @@ def test_a_preview_of_a_real_sandbox_shows_what_listens(cast: Cast, server: Work
             shown = asked if not asked.has_redirect_location else browser_outside.get(here.join("/"), headers=host)
         assert "From inside" in shown.text
         client.delete_sandbox("alpha")
+
+
+@pytest.mark.parametrize("number", ["0", "65536", "99999999999999999999"])
+def test_there_is_no_tunnel_to_what_is_no_port(cast: Cast, ready: FakeApi, number: str) -> None:
+    assert cast.client(cast.owner).get(f"{URL}{number}/tunnel").status_code == 404

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dashboard.accounts.models import User
     from dashboard.teams.access import Access
 
+MOST_LAYOUTS = 200
+"""Sandboxes for which a person's arrangement is kept, those used last."""
 MOST_LINKS = 20
 """Links to one shell that work at the same time."""
 
@@ -93,6 +95,10 @@ async def keep_layout(*, access: Access, sandbox_id: str, layout: dict[str, Any]
     await Workspace.objects.aupdate_or_create(
         user=access.user, team=access.team, sandbox_id=sandbox_id, defaults={"layout": layout}
     )
+    mine = Workspace.objects.filter(user=access.user).order_by("-updated_at")
+    old = [pk async for pk in mine.values_list("pk", flat=True)[MOST_LAYOUTS : MOST_LAYOUTS + 100]]
+    if old:
+        await Workspace.objects.filter(pk__in=old).adelete()
 
 
 @sync_to_async

@@ -7,6 +7,7 @@ from collections import deque
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
+from dashboard.recordings.wake import wake
 from dashboard.sockets import CloseCode, Closing
 from dashboard.teams.api import client_for
 from dashboard.teams.server import server_state
@@ -40,6 +41,8 @@ KEEP_ON_SKIP = 32 * 1024
 """How much of the output that nobody has seen is still shown when a flood is skipped."""
 REDRAW_PAUSE = 0.1
 SETTLE_SECONDS = 20.0
+_NUMBERING: set[str] = set()
+"""Endpoints, as many as teams have, whose servers number input."""
 _FORGOTTEN = {"CommandNotFound", "SessionExpired"}
 
 
@@ -142,8 +145,7 @@ async def open_terminal(grant: Grant, opening: Open) -> AsyncIterator[Terminal]:
     Raises ``Closing`` when there is no such sandbox or shell any more, or its server cannot be reached.
     """
     sandbox = await _find(grant)
-    state = await server_state(grant.team, grant.actor)
-    numbered = bool(state.capabilities and state.capabilities.numbered_input)
+    numbered = await _numbers_input(grant)
     with reachable():
         handle = await _shell(sandbox, grant, opening, opening.client if numbered else "")
     try:
@@ -153,6 +155,20 @@ async def open_terminal(grant: Grant, opening: Open) -> AsyncIterator[Terminal]:
         yield terminal
     finally:
         await handle.close()
+
+
+async def _numbers_input(grant: Grant) -> bool:
+    """Whether the team's server numbers input. Once it has said so it is not asked to say it again: a moment in which
+    it cannot answer must not have a page's typing doubted."""
+    endpoint = grant.team.api_endpoint
+    if endpoint not in _NUMBERING:
+        state = await server_state(grant.team, grant.actor)
+        if state.capabilities is None and state.problem:
+            raise Closing(CloseCode.UNREACHABLE, state.problem)
+        if not (state.capabilities and state.capabilities.numbered_input):
+            return False
+        _NUMBERING.add(endpoint)
+    return True
 
 
 async def _find(grant: Grant) -> AsyncSandbox:
@@ -197,6 +213,7 @@ async def _shell(sandbox: AsyncSandbox, grant: Grant, opening: Open, source: str
         window=WINDOW,
     )
     await mark_started(session.id, pid=handle.pid)
+    wake()
     return handle
 
 

@@ -17,7 +17,7 @@ from dashboard.terminals.layout import BadLayoutError, checked_layout
 from dashboard.terminals.models import TerminalSession
 from dashboard.terminals.protocol import MAX_OFFSET
 from dashboard.terminals.running import descendants
-from dashboard.terminals.state import MOST_SESSIONS, describe, running
+from dashboard.terminals.state import MOST_SESSIONS, describe, next_number, running
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -108,7 +108,7 @@ async def terminal_new(request: HttpRequest, access: Access, name: str) -> dict[
     if already >= MOST_SESSIONS:
         raise RefusedError(f"{MOST_SESSIONS} shells run in this sandbox; end one of them first.", 409)
     session = await create_session(access=access, sandbox_id=sandbox.id or "", sandbox_name=sandbox.name, folder=folder)
-    return describe(access, session, already + 1)
+    return describe(access, session, await next_number(access, sandbox.id or ""))
 
 
 @require_POST

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.recordings.policy import policy_of
 from dashboard.teams.access import require
 from dashboard.terminals.actions import TooManyLinksError, create_link, mark_opened, revoke_link
 from dashboard.terminals.models import ShareLink
@@ -82,7 +83,8 @@ async def terminal_shared(request: HttpRequest, token: str) -> HttpResponse:
     link = await ShareLink.objects.valid(token).afirst()
     if link is not None:
         await mark_opened(link)
-    context = {"link": link, "guest": True, "socket": f"{request.path}socket"}
+    recorded = link is not None and (await policy_of(link.session.team)).enabled
+    context = {"link": link, "recorded": recorded, "guest": True, "socket": f"{request.path}socket"}
     status = 404 if link is None else 200
     response = await sync_to_async(render)(request, "terminals/shared.html", context, status=status)
     # The address is the secret: it is told to nobody, and kept nowhere.

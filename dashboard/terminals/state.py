@@ -10,12 +10,15 @@ from dashboard.terminals.layout import BadLayoutError, checked_layout
 from dashboard.terminals.models import TerminalSession, Workspace
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.db.models import QuerySet
 
     from dashboard.teams.access import Access
     from sandboxcore import AsyncSandbox
 
 MOST_SESSIONS = 64
+MOST_NUMBERED = 5000
 
 
 def running(access: Access, sandbox_id: str) -> QuerySet[TerminalSession]:
@@ -30,6 +33,7 @@ async def page_state(access: Access, sandbox: AsyncSandbox, active: TerminalSess
     sessions = [each async for each in running(access, sandbox_id).select_related("created_by")[:MOST_SESSIONS]]
     if active is not None and active not in sessions:
         sessions.append(active)
+    numbers = await _numbers(access, sandbox_id)
     places = {"team": access.team.slug, "name": sandbox.name}
     return {
         "sandbox": sandbox.name,
@@ -37,10 +41,22 @@ async def page_state(access: Access, sandbox: AsyncSandbox, active: TerminalSess
         "person": f"{access.user.pk}",
         "may_write": access.can("terminal.write"),
         "active": str(active.id) if active else None,
-        "sessions": [describe(access, each, number) for number, each in enumerate(reversed(sessions), 1)],
+        "sessions": [describe(access, each, numbers.get(each.id, 0)) for each in reversed(sessions)],
         "layout": await stored_layout(access, sandbox_id),
         "idle_words": idle_words(sandbox),
     }
+
+
+async def _numbers(access: Access, sandbox_id: str) -> dict[UUID, int]:
+    """The sandbox's shells in the order in which they were made, those that have ended too: a number stays."""
+    made = TerminalSession.objects.filter(team=access.team, sandbox_id=sandbox_id).order_by("created_at")
+    ids = [each async for each in made.values_list("id", flat=True)[:MOST_NUMBERED]]
+    return {each: number for number, each in enumerate(ids, 1)}
+
+
+async def next_number(access: Access, sandbox_id: str) -> int:
+    """The number of the shell that was made last."""
+    return await TerminalSession.objects.filter(team=access.team, sandbox_id=sandbox_id).acount()
 
 
 def describe(access: Access, session: TerminalSession, number: int) -> dict[str, Any]:

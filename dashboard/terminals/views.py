@@ -9,6 +9,7 @@ from django.http import Http404
 from django.shortcuts import redirect
 from django.views.decorators.csrf import ensure_csrf_cookie
 
+from dashboard.recordings.policy import policy_of
 from dashboard.resources.page import find_sandbox, sandbox_page
 from dashboard.teams.access import require
 from dashboard.teams.problems import Problem
@@ -55,7 +56,7 @@ async def _page(
     request: HttpRequest, access: Access, found: AsyncSandbox | Problem, session: TerminalSession | None
 ) -> HttpResponse:
     terminals = {} if isinstance(found, Problem) else await page_state(access, found, session)
-    context = {"terminals": terminals, "session": session}
+    context = {"terminals": terminals, "session": session, "recording_policy": await policy_of(access.team)}
     response = await sandbox_page(request, access, found, "terminals/terminal.html", tab="terminal", context=context)
     return with_styles(response)
 

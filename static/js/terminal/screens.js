@@ -14,7 +14,11 @@ function open() {
   opening ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(DATABASE, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE).createIndex("at", "at");
-    request.onsuccess = () => resolve(request.result);
+    request.onsuccess = () => {
+      // Another page forgets everything: it must not have to wait for this one.
+      request.result.onversionchange = () => request.result.close();
+      resolve(request.result);
+    };
     request.onerror = () => reject(request.error);
   });
   return opening;
@@ -46,7 +50,14 @@ export async function load(key) {
 export async function prepare() {
   try {
     const database = await open();
-    return { save: (key, entry) => save(database, key, entry), forget: (key) => forget(database, key) };
+    const trying = (action) => (...rest) => {
+      try {
+        action(database, ...rest);
+      } catch (error) {
+        unavailable(error); // closed, because everything was forgotten, or full
+      }
+    };
+    return { save: trying(save), forget: trying(forget) };
   } catch (error) {
     return unavailable(error);
   }

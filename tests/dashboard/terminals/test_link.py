@@ -113,6 +113,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> FakeSandbox:
 def server(monkeypatch: pytest.MonkeyPatch) -> list[ServerState]:
     """What the server says of itself: nothing, as one of another make, unless a test appends to this."""
     states = [ServerState(None)]
+    monkeypatch.setattr(link, "_NUMBERING", set())
 
     async def server_state(*_: object) -> ServerState:
         return states[-1]
@@ -280,3 +281,26 @@ async def test_a_redraw_is_a_size_and_back(
     async with open_terminal(started, OPENING) as terminal:
         await terminal.redraw(Size(24, 80))
     assert sandbox.handle.sizes == [(23, 80), (24, 80)]
+
+
+async def test_a_server_that_once_numbered_input_is_not_doubted(
+    sandbox: FakeSandbox, started: Grant, server: list[ServerState]
+) -> None:
+    server.append(ServerState(ServerCapabilities("namespaces", numbered_input=True)))
+    for _ in range(2):
+        sandbox.handle.events = [InputTaken(77, 0)]
+        async with open_terminal(started, OPENING):
+            pass
+        server.append(ServerState(None))
+    assert [options["source"] for _, _, options in sandbox.calls] == ["client-one", "client-one"]
+
+
+async def test_a_server_that_does_not_say_what_it_can_is_waited_for(
+    sandbox: FakeSandbox, started: Grant, server: list[ServerState]
+) -> None:
+    server.append(ServerState(None, "cannot be asked", "connection refused"))
+    with pytest.raises(Closing) as lost:
+        async with open_terminal(started, OPENING):
+            pass
+    assert lost.value.code == CloseCode.UNREACHABLE
+    assert not sandbox.calls

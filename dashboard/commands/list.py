@@ -135,7 +135,7 @@ COMMANDS: ListSpec[Row] = ListSpec(
         Column("status", "State", lambda row: row.command.status, _state, sort="status"),
         Column("exit_code", "Exit code", lambda row: row.command.exit_code, cells.number, sort="exit_code", end=True),
         Column("actor", "By", lambda row: row.command.actor, sort="actor"),
-        Column("origin", "Started as", lambda row: row.command.origin, _origin),
+        Column("origin", "Started as", lambda row: row.command.origin, _origin, minor=True),
         Column(
             "started_at",
             "Started",

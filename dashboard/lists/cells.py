@@ -92,7 +92,7 @@ def meter(used: float | None, limit: float | None, words: str, name: str) -> Saf
         return format_html('<span class="text-nowrap">{}</span>', words)
     share = max(0.0, min(used / limit, 1.0))
     return format_html(
-        '<span class="list-meter"><span class="text-nowrap">{}</span><meter min="0" max="1" high=".8" optimum="0" '
+        '<span class="list-meter"><span>{}</span><meter min="0" max="1" high=".8" optimum="0" '
         'value="{}" aria-label="{} of its limit">{} %</meter></span>',
         words,
         f"{share:.3f}",

@@ -83,6 +83,16 @@ class ListPage(Generic[R]):
         return [self._heading(column) for column in self.spec.shown]
 
     @property
+    def orders(self) -> list[tuple[str, str, bool]]:
+        """What the list can be sorted by, where a phone shows no headings: value, words, and whether it is now."""
+        return [
+            (sign + name, f"{column.label} {arrow}", self.query.sort == sign + name)
+            for name, column in self.spec.sorts.items()
+            if column.shown
+            for sign, arrow in (("", "↑"), ("-", "↓"))
+        ]
+
+    @property
     def first(self) -> int:
         """The number of the first row shown, from 1."""
         return self.query.offset + 1
@@ -148,7 +158,7 @@ class ListPage(Generic[R]):
         return self.path + self.query.address(self.spec, page=page or 1)
 
     def _heading(self, column: Column[R]) -> Heading:
-        classes = f"{'text-end ' if column.end else ''}{column.classes}".strip()
+        classes = _classes(column)
         if not column.sort:
             return Heading(column.key, column.label, classes)
         falling = f"-{column.sort}"
@@ -173,10 +183,14 @@ def element_id(key: str) -> str:
     return f"row-{sha256(key.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
+def _classes(column: Column[Any]) -> str:
+    named = ("text-end" if column.end else "", "list-minor" if column.minor else "", column.classes)
+    return " ".join(filter(None, named))
+
+
 def _cell(column: Column[R], item: R, access: Access, href: str | None) -> str:
     shown = column.show(column.value(item), item, access)
-    named = ("cell-name" if column.main else "", "text-end" if column.end else "", column.classes)
-    classes = " ".join(filter(None, named))
+    classes = f"cell-name {_classes(column)}".strip() if column.main else _classes(column)
     if column.main:
         if href:
             shown = format_html('<a class="text-reset fw-medium" href="{}" data-row-link>{}</a>', href, shown)
@@ -187,7 +201,7 @@ def _cell(column: Column[R], item: R, access: Access, href: str | None) -> str:
 def _actions(links: Sequence[Link], label: str) -> str:
     buttons = [
         format_html(
-            '<a class="btn btn-icon" href="{}"{} aria-label="{}: {}" title="{}">{}</a>',
+            '<a class="btn btn-sm btn-icon" href="{}"{} aria-label="{}: {}" title="{}">{}</a>',
             link.href,
             mark_safe(" data-dialog") if link.dialog else "",
             link.label,

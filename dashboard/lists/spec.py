@@ -43,6 +43,8 @@ class Column(Generic[R]):
     classes: str = ""
     shown: bool = True
     """False for what only the CSV file has."""
+    minor: bool = False
+    """Whether it is left out where there is no room for all columns, and a row is not stacked."""
 
 
 @dataclass(frozen=True, slots=True)

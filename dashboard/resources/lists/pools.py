@@ -126,8 +126,16 @@ POOLS: ListSpec[Pool] = ListSpec(
         Column("ready_replicas", "Ready", lambda pool: pool.ready_replicas, _ready, sort="replicas", descending=True),
         Column("hit_rate", "Hit rate, 1 h", hit_rate, _rate, end=True),
         Column("failures", "Failures", lambda pool: pool.failures, cells.number, end=True),
-        Column("created_by", "Created by", lambda pool: pool.created_by, sort="created_by"),
-        Column("created_at", "Age", lambda pool: pool.created_at, cells.moment, sort="created_at", descending=True),
+        Column("created_by", "Created by", lambda pool: pool.created_by, sort="created_by", minor=True),
+        Column(
+            "created_at",
+            "Age",
+            lambda pool: pool.created_at,
+            cells.moment,
+            sort="created_at",
+            descending=True,
+            minor=True,
+        ),
     ),
     filters=(
         Filter("template", "Template", choices.templates),

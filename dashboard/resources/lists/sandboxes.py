@@ -143,7 +143,13 @@ def _memory(used: int | None, sandbox: SandboxRecord, access: Access) -> str:
 def _of(used: N | None, limit: N | None, tell: Callable[[N], str]) -> str:
     if used is None:
         return ""
-    return f"{tell(used)} of {tell(limit)}" if limit else tell(used)
+    told = _whole(tell(used))
+    return f"{told} of\u00a0{_whole(tell(limit))}" if limit else told
+
+
+def _whole(amount: str) -> str:
+    """The amount in one line with its unit."""
+    return amount.replace(" ", "\u00a0")
 
 
 def _template(name: str, sandbox: SandboxRecord, access: Access) -> str:
@@ -175,7 +181,15 @@ SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
         Column("name", "Name", lambda box: box.name, sort="name", main=True, below=_failure),
         Column("status", "State", lambda box: box.status, cells.state, sort="status"),
         Column("template", "Template", lambda box: box.template_name, _template, sort="template_name"),
-        Column("created_at", "Created", lambda box: box.created_at, _created, sort="created_at", descending=True),
+        Column(
+            "created_at",
+            "Created",
+            lambda box: box.created_at,
+            _created,
+            sort="created_at",
+            descending=True,
+            minor=True,
+        ),
         Column(
             "last_activity_at",
             "Last activity",
@@ -183,6 +197,7 @@ SANDBOXES: ListSpec[SandboxRecord] = ListSpec(
             cells.moment,
             sort="last_activity_at",
             descending=True,
+            minor=True,
         ),
         Column("cpu", "CPU", _cpu_now, _cpu),
         Column("memory", "Memory", _memory_now, _memory),

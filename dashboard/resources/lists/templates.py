@@ -105,7 +105,7 @@ TEMPLATES: ListSpec[Template] = ListSpec(
         Column("image", "Image", lambda each: each.image, cells.code, sort="image"),
         Column("cpu", "CPU", lambda each: each.resources.cpu, _amount(parse_cpu, tell_cpu), end=True),
         Column("memory", "Memory", lambda each: each.resources.memory, _amount(parse_bytes, tell_bytes), end=True),
-        Column("mounts", "Volumes", lambda each: len(each.volume_mounts), cells.number, end=True),
+        Column("mounts", "Volumes", lambda each: len(each.volume_mounts), cells.number, end=True, minor=True),
         Column(
             "sandboxes",
             "Sandboxes",
@@ -116,8 +116,16 @@ TEMPLATES: ListSpec[Template] = ListSpec(
             end=True,
         ),
         Column("pools", "Pools", lambda each: each.used_by.pools if each.used_by else None, cells.number, end=True),
-        Column("created_by", "Created by", lambda each: each.created_by, sort="created_by"),
-        Column("created_at", "Created", lambda each: each.created_at, cells.moment, sort="created_at", descending=True),
+        Column("created_by", "Created by", lambda each: each.created_by, sort="created_by", minor=True),
+        Column(
+            "created_at",
+            "Created",
+            lambda each: each.created_at,
+            cells.moment,
+            sort="created_at",
+            descending=True,
+            minor=True,
+        ),
     ),
     filters=(Filter("created_by", "Created by", choices.people),),
     bulk=(

@@ -134,8 +134,16 @@ VOLUMES: ListSpec[Volume] = ListSpec(
             cells.number,
             end=True,
         ),
-        Column("created_by", "Created by", lambda volume: volume.created_by, sort="created_by"),
-        Column("created_at", "Age", lambda volume: volume.created_at, cells.moment, sort="created_at", descending=True),
+        Column("created_by", "Created by", lambda volume: volume.created_by, sort="created_by", minor=True),
+        Column(
+            "created_at",
+            "Age",
+            lambda volume: volume.created_at,
+            cells.moment,
+            sort="created_at",
+            descending=True,
+            minor=True,
+        ),
     ),
     filters=(
         Filter("status", "State", fixed("ready", "provisioning", "failed")),

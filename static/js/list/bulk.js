@@ -88,8 +88,7 @@ class Bulk {
       const box = row.querySelector("[data-check-row]");
       if (box) box.checked = is;
     }
-    const whole = this.page.querySelector("[data-check-page]");
-    if (whole) {
+    for (const whole of this.page.querySelectorAll("[data-check-page]")) {
       whole.checked = rows.length > 0 && chosen.length === rows.length;
       whole.indeterminate = chosen.length > 0 && chosen.length < rows.length;
     }

@@ -83,7 +83,7 @@ def test_limits_nearly_reached_need_attention(cast: Cast, fake: FakeApi) -> None
     page = text(cast.client(cast.viewer).get(URL).content.decode())
     assert "Limit nearly reached: Sandboxes 8 of 10 (80 %)" in page
     assert "Limit nearly reached: CPU" not in page
-    assert "1.0 GiB no limit" in page
+    assert "1.0 GiB in use · no limit" in page
     assert "0 of 0 100 %" in page
 
 
@@ -217,6 +217,6 @@ def test_it_counts_what_a_real_server_has(cast: Cast, server: Workspace) -> None
     browser = cast.client(cast.viewer)
     page = browser.get(URL).content.decode()
     assert numbers(page) == ["1", "0", "0", "0", "1", "0"]
-    assert "0.25 no limit" in text(page)
+    assert "0.25 in use · no limit" in text(page)
     body = json.loads(browser.get(f"{URL}metrics", {"range": "6h"}).content)
     assert (body["step"], set(body["columns"])) == (60, {"at", "cpu_millis", "memory_bytes"})

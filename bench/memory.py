@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
+from contextlib import suppress
 from pathlib import Path
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+SHELLS = frozenset({"bash", "sh"})
+"""What a person runs, not what brings it to them."""
 
 
 def pss(pid: int) -> int:
@@ -15,6 +21,25 @@ def pss(pid: int) -> int:
         return 0
     found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
     return int(found.group(1)) * 1024 if found else 0
+
+
+def rss(pid: int) -> int:
+    """Resident set size in bytes: cheap to ask for, pages shared with others count whole."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+
+
+def descendants(pid: int, *, without: frozenset[str] = frozenset()) -> list[int]:
+    """This process and all below it, but for those of these names and what is below them."""
+    children: dict[int, list[tuple[int, str]]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+                children.setdefault(int(rest.split()[1]), []).append((int(entry.name), name))
+    found = [pid]
+    for each in found:
+        found += [child for child, name in children.get(each, ()) if name not in without]
+    return found
 
 
 class Peak:

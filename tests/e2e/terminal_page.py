@@ -93,8 +93,8 @@ class TerminalPage:
         socket.on("framereceived", lambda payload: self._frame(load, payload))
 
     def _complaint(self, text: str) -> None:
-        # What the browser says by itself when a try to reconnect fails.
-        if not text.startswith("WebSocket connection to"):
+        # What the browser says by itself when a try to reconnect fails, or a part of the page cannot be asked for.
+        if not text.startswith(("WebSocket connection to", "Failed to load resource: net::ERR_INTERNET_DISCONNECTED")):
             self.problems.append(text)
 
     def _frame(self, load: Load, payload: bytes | str) -> None:

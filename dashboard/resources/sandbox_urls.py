@@ -5,13 +5,11 @@ from django.urls import path
 from dashboard.resources.views import (
     sandbox_extend,
     sandbox_head,
-    sandbox_past,
     sandbox_settings,
     sandbox_timeline,
 )
 
 urlpatterns = [
-    path("history/<str:sandbox_id>/", sandbox_past.sandbox_past, name="sandbox_past"),
     path("<str:name>/head", sandbox_head.sandbox_head, name="sandbox_head"),
     path("<str:name>/extend", sandbox_extend.sandbox_extend, name="sandbox_extend"),
     path("<str:name>/timeline/", sandbox_timeline.sandbox_timeline, name="sandbox_timeline"),

@@ -1,4 +1,8 @@
-"""Addresses of templates and sandboxes, below ``/t/<team>/``."""
+"""Addresses of templates and sandboxes, below ``/t/<team>/``.
+
+People choose names, so no address of ours may hide one: beside names stand only words without a slash after them (``new``,
+``bulk``), and what is named has one (``new/``).
+"""
 
 from django.urls import include, path
 
@@ -11,6 +15,7 @@ from dashboard.resources.views import (
     sandbox,
     sandbox_delete,
     sandbox_new,
+    sandbox_past,
     template,
     template_delete,
     template_new,
@@ -23,6 +28,7 @@ urlpatterns = [
     path("sandboxes/", include("dashboard.resources.inside_urls")),
     *list_urls(SANDBOXES, "sandboxes/"),
     *list_urls(HISTORY, "history/"),
+    path("history/<str:sandbox_id>/", sandbox_past.sandbox_past, name="sandbox_past"),
     path("sandboxes/new", sandbox_new.sandbox_new, name="sandbox_new"),
     path("sandboxes/<str:name>/", sandbox.sandbox, name="sandbox"),
     path("sandboxes/<str:name>/delete", sandbox_delete.sandbox_delete, name="sandbox_delete"),

@@ -227,7 +227,7 @@ async def test_a_sandbox_that_ends_while_one_looks_says_so(page_as: Pages, site:
     await expect(page.get_by_role("heading", level=1)).to_contain_text("ended")
     await axe(page)
     await page.goto(site.url("sandboxes/short/"))
-    await expect(page).to_have_url(re.compile("/sandboxes/history/"))
+    await expect(page).to_have_url(re.compile("/history/"))
 
 
 async def test_an_hour_more_is_said_before_it_is_given(page_as: Pages, site: Site) -> None:

@@ -183,7 +183,7 @@ async def test_a_rename_and_an_end_leave_what_was_read(page_as: Pages, site: Sit
 async def test_what_one_used_is_shown_after_its_end(page_as: Pages, site: Site) -> None:
     async with site.async_client() as client:
         past = next(iter(await client.list_history(name="renamed")))
-    page = await page_as("viewer", f"sandboxes/history/{past.id}/")
+    page = await page_as("viewer", f"history/{past.id}/")
     summary = chart(page, "Memory").locator("[data-chart-summary]")
     await expect(summary).to_have_text(re.compile("^In the end .* of 64 MiB"))
     await axe(page)

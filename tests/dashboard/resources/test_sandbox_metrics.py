@@ -102,7 +102,7 @@ def test_one_that_has_ended_has_its_charts_until_then(cast: Cast, server: Worksp
         sandbox = client.create_sandbox("python", name="alpha")
         client.delete_sandbox("alpha")
     browser = cast.client(cast.viewer)
-    page = browser.get(f"/t/blue/sandboxes/history/{sandbox.id}/").content.decode()
+    page = browser.get(f"/t/blue/history/{sandbox.id}/").content.decode()
     assert page.count("<figure") == 5
     address = re.search(r'data-src="([^"]*\?until=\d+)"', page)
     assert address is not None

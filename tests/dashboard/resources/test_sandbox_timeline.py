@@ -55,21 +55,21 @@ def test_it_outlives_the_sandbox(cast: Cast, server: Workspace, box: str) -> Non
     with server.client() as client:
         client.delete_sandbox("box")
     browser = cast.client(cast.viewer)
-    assert browser.get(URL).headers["Location"] == f"/t/blue/sandboxes/history/{box}/"
-    page = browser.get(f"/t/blue/sandboxes/history/{box}/").content.decode()
+    assert browser.get(URL).headers["Location"] == f"/t/blue/history/{box}/"
+    page = browser.get(f"/t/blue/history/{box}/").content.decode()
     for shown in ("it was deleted", "exit code 3", "Ready after"):
         assert shown in page, shown
-    assert cast.client(cast.outsider).get(f"/t/blue/sandboxes/history/{box}/").status_code == 404
+    assert cast.client(cast.outsider).get(f"/t/blue/history/{box}/").status_code == 404
 
 
 def test_the_history_of_one_that_lives_is_its_page(cast: Cast, box: str) -> None:
-    answer = cast.client(cast.viewer).get(f"/t/blue/sandboxes/history/{box}/")
+    answer = cast.client(cast.viewer).get(f"/t/blue/history/{box}/")
     assert answer.headers["Location"] == "/t/blue/sandboxes/box/"
 
 
 def test_one_that_never_was_is_not_found(cast: Cast, box: str) -> None:
     unknown = "00000000-0000-4000-8000-000000000000"
-    assert cast.client(cast.viewer).get(f"/t/blue/sandboxes/history/{unknown}/").status_code == 404
+    assert cast.client(cast.viewer).get(f"/t/blue/history/{unknown}/").status_code == 404
 
 
 def test_hostile_entries_are_only_shown() -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 VIEW = "team.view"
 MAX_PLACE = 64
+PAUSE = 0.25
+"""Seconds after what was told until more is; pages ask no sooner for what has changed."""
+MOST_AT_ONCE = 8
 
 
 async def admit(scope: dict[str, Any]) -> Access:
@@ -73,8 +76,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def _pass_on(self, listener: Listener) -> NoReturn:
         while True:
-            for message in _newest(await listener.get()):
+            for message in _worth_telling(await listener.get()):
                 await self._say(message)
+            # In a storm the next ones gather meanwhile: hundreds of pages that hear of each would keep out everybody.
+            await asyncio.sleep(PAUSE)
 
     async def _keep_alive(self) -> NoReturn:
         while True:
@@ -90,6 +95,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         await self.send(text_data=json.dumps(message, separators=(",", ":")))
 
 
-def _newest(messages: list[Message]) -> list[Message]:
-    """Each thing's newest message of each kind of event alone: in a storm a page need not hear the same twice."""
-    return list({(each["type"], each.get("id"), each.get("event")): each for each in messages}.values())
+def _worth_telling(messages: list[Message]) -> list[Message]:
+    """Each thing's newest message of each kind of event; where those are many, each kind of thing's newest one."""
+    newest = {(each["type"], each.get("id"), each.get("event")): each for each in messages}
+    if len(newest) > MOST_AT_ONCE:
+        newest = {(each["type"], each.get("kind"), ""): each for each in messages}
+    return list(newest.values())

@@ -2,7 +2,7 @@
 //
 // The console's socket tells what has happened; each message is dispatched on the document as "console:event". An
 // element with data-live="sandbox pool" (kinds of things) is asked for again after a message of one of them, at
-// data-live-src (without: at this page), at most once in 400 ms, and is morphed into what comes: focus, selection, scroll
+// data-live-src (without: at this page), at most once in 400 ms, less often where the console is slow, and is morphed into what comes: focus, selection, scroll
 // and open menus stay. data-live-every="5000" asks every so many milliseconds too. A hidden page asks for nothing and
 // catches up when it is shown. Morphed elements send "console:morphing" and "console:morphed", which bubble.
 
@@ -10,6 +10,7 @@ import { Backoff } from "./backoff.js";
 import { morph } from "./morph.js";
 
 const PAUSE = 400; // between two askings for one element
+const SHARE = 4; // a page waits so many times as long as its last question took
 const PATIENCE = 15_000;
 const SILENT_AFTER = 60_000; // the console says something every 25 s
 const WHILE_LOST = 10_000; // how often to ask while nobody tells
@@ -21,13 +22,14 @@ class Part {
     this.last = performance.now() - PAUSE;
     this.due = false;
     this.running = false;
+    this.pause = PAUSE;
   }
 
   /** Ask soon; at once where the last time is long ago. */
   soon() {
     this.due = true;
     if (document.hidden || this.running || this.timer) return;
-    const wait = Math.max(0, this.last + PAUSE - performance.now());
+    const wait = Math.max(0, this.last + this.pause - performance.now());
     this.timer = setTimeout(() => this.ask(), wait);
   }
 
@@ -44,6 +46,7 @@ class Part {
       if (!["TypeError", "AbortError", "TimeoutError"].includes(error.name)) throw error;
     } finally {
       this.running = false;
+      this.pause = Math.max(PAUSE, SHARE * (performance.now() - this.last));
       if (this.due) this.soon();
     }
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,24 @@ async def test_a_page_has_nothing_to_say(cast: Cast, server: Workspace) -> None:
         while isinstance(message, dict):
             message = await socket.next()
         assert message == CloseCode.BAD_MESSAGE
+    finally:
+        await socket.close()
+        await HUB.close()
+
+
+async def test_in_a_storm_each_kind_of_thing_is_told_once(cast: Cast, server: Workspace) -> None:
+    socket = await socket_of(cast, cast.viewer)
+    try:
+        await socket.until_back()
+        for number in range(100):
+            for kind in ("sandbox", "pool"):
+                HUB.tell(cast.team.pk, {"type": "event", "kind": kind, "id": str(number), "event": "sandbox.ready"})
+        HUB.tell(cast.team.pk, {"type": "event", "kind": "volume", "id": "last", "event": "volume.ready"})
+        told = []
+        while not told or told[-1].get("id") != "last":
+            told.append(await socket.next())
+        assert len(told) <= consumer.MOST_AT_ONCE
+        assert {each["kind"] for each in told} == {"sandbox", "pool", "volume"}
     finally:
         await socket.close()
         await HUB.close()

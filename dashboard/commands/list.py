@@ -16,6 +16,8 @@ from dashboard.resources.lists import choices
 from dashboard.resources.page import find_sandbox, sandbox_page
 from dashboard.teams.api import client_for
 from dashboard.templatetags.commands import origin, took
+from dashboard.templatetags.console import icon
+from dashboard.terminals.names import terminal_names
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -41,18 +43,23 @@ EVERY = 3000
 
 
 class Row:
-    """A command with the sandbox that it is of: the list's functions are given no more."""
+    """A command with the sandbox that it is of: the list's functions are given no more.
 
-    def __init__(self, command: CommandRecord, sandbox: str) -> None:
+    ``terminal`` is what a terminal is called; empty for any other command.
+    """
+
+    def __init__(self, command: CommandRecord, sandbox: str, terminal: str = "") -> None:
         self.command = command
         self.sandbox = sandbox
+        self.terminal = terminal
 
 
 async def _fetch(access: Access, query: Query) -> Rows[Row]:
     name = query.where["name"]
     client = client_for(access.team, access.user)
     found = await client.list_commands(name, limit=query.size, offset=query.offset, **_asked(query))
-    return Rows([Row(each, name) for each in found], found.total)
+    terminals = await terminal_names(access.team, [(each.id, each.command) for each in found])
+    return Rows([Row(each, name, terminals.get(each.id, "")) for each in found], found.total)
 
 
 async def _walk(access: Access, query: Query) -> AsyncIterator[Row]:
@@ -74,7 +81,9 @@ def _address(view: str, access: Access, row: Row) -> str:
 
 
 def _line(line: str, row: Row, access: Access) -> str:
-    """The command line, in one line; a whole one is on its page."""
+    """The command line, in one line; a whole one is on its page, and what starts a terminal too."""
+    if row.terminal:
+        return format_html("{}{}", icon("terminal-2", "icon-sm me-1"), cells.text(row.terminal))
     short = " ".join(line[: LINE * 2].split())
     cut = len(short) > LINE or len(line) > LINE * 2
     return format_html(
@@ -169,7 +178,7 @@ COMMANDS: ListSpec[Row] = ListSpec(
     fetch=_fetch,
     walk=_walk,
     key=lambda row: row.command.id,
-    label=lambda row: row.command.command[:60],
+    label=lambda row: row.terminal or row.command.command[:60],
     href=lambda access, row: _address("command", access, row),
     actions=_actions,
     empty=Empty(

@@ -40,24 +40,36 @@ class Line:
     phases: Sequence[tuple[str, float, int]] = ()
     """Of a start: each phase in words, its seconds, and its share in hundredths."""
     command_id: str = ""
+    terminal: bool = False
+    """Whether the command is a terminal, and ``what`` its name."""
     bad: bool = False
 
 
-def lines_of(entries: Sequence[TimelineEntry], groups: Sequence[str]) -> list[Line]:
-    """The entries of the chosen groups; of all where none is chosen."""
-    drawn = [line_of(entry) for entry in entries]
+def lines_of(
+    entries: Sequence[TimelineEntry], groups: Sequence[str], terminals: Mapping[str, str] | None = None
+) -> list[Line]:
+    """The entries of the chosen groups; of all where none is chosen. ``terminals`` has names by command."""
+    drawn = [line_of(entry, terminals or {}) for entry in entries]
     return [line for line in drawn if not groups or line.group in groups]
 
 
-def line_of(entry: TimelineEntry) -> Line:
+def line_of(entry: TimelineEntry, terminals: Mapping[str, str]) -> Line:
     """One entry in words; one of a kind that is not known is called by it."""
     tell = _WORDS.get(entry.kind)
     found: dict[str, Any] = tell(entry.summary) if tell else {"words": visible(entry.kind)}
-    return Line(at=entry.at, group=_group(entry.kind), actor=visible(entry.actor), **_with_command(entry, found))
+    return Line(
+        at=entry.at, group=_group(entry.kind), actor=visible(entry.actor), **_with_command(entry, found, terminals)
+    )
 
 
-def _with_command(entry: TimelineEntry, found: dict[str, Any]) -> dict[str, Any]:
-    return {**found, "command_id": entry.id} if entry.kind.startswith("command.") else found
+def _with_command(entry: TimelineEntry, found: dict[str, Any], terminals: Mapping[str, str]) -> dict[str, Any]:
+    if not entry.kind.startswith("command."):
+        return found
+    if entry.id in terminals:
+        # That it is in a terminal goes without saying; why it could not be started does not.
+        why = _text(entry.summary, "error")
+        found = {**found, "what": [visible(terminals[entry.id])], "details": why, "terminal": True}
+    return {**found, "command_id": entry.id}
 
 
 def _group(kind: str) -> str:

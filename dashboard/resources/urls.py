@@ -1,7 +1,7 @@
 """Addresses of templates and sandboxes, below ``/t/<team>/``.
 
-People choose names, so no address of ours may hide one: beside names stand only words without a slash after them (``new``,
-``bulk``), and what is named has one (``new/``).
+People choose names, so no address of ours may hide one: beside names stand only words without a slash after them
+(``new``, ``bulk``), and what is named has one (``new/``).
 """
 
 from django.urls import include, path

@@ -14,6 +14,7 @@ from dashboard.resources.views.sandbox_timeline import read_story
 from dashboard.teams.access import require
 from dashboard.teams.api import client_for
 from dashboard.teams.problems import Problem, attempt
+from dashboard.terminals.names import terminal_names
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -40,5 +41,7 @@ async def sandbox_past(request: HttpRequest, access: Access, sandbox_id: str) ->
     )
     context |= {"past": past, "why": why_ended(past), **story, **charts_until_the_end(request, past)}
     if not isinstance(commands, Problem):
-        context |= {"commands": commands, "commands_total": commands.total}
+        terminals = await terminal_names(access.team, [(each.id, each.command) for each in commands])
+        rows = [(each, terminals.get(each.id, "")) for each in commands]
+        context |= {"commands": rows, "commands_total": commands.total}
     return await answer(request, access, "resources/sandbox_past.html", context)

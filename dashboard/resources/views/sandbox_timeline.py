@@ -13,6 +13,7 @@ from dashboard.resources.timeline import GROUPS, lines_of
 from dashboard.teams.access import require
 from dashboard.teams.api import client_for
 from dashboard.teams.problems import Problem, attempt
+from dashboard.terminals.names import terminal_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,8 @@ async def _read(access: Access, name: str, groups: Sequence[str], before: str | 
     lines: list[Line] = []
     for _ in range(ROUNDS):
         part = await client.get_timeline(name, limit=ENTRIES if groups else PAGE, before=before)
-        lines += lines_of(part, groups)
+        begun = [(each.id, str(each.summary.get("command"))) for each in part if each.kind.startswith("command.")]
+        lines += lines_of(part, groups, await terminal_names(access.team, begun))
         before = part.next_before
         if before is None or len(lines) >= PAGE:
             break

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dashboard.commands.list import COMMANDS
+from dashboard.terminals.models import TerminalSession
+from dashboard.terminals.shell import SHELL
 
 if TYPE_CHECKING:
     from tests.dashboard.commands.conftest import Box
@@ -62,3 +64,20 @@ def test_the_end_of_a_running_one_is_offered_to_who_may(cast: Cast, box: Box) ->
     box.recorded(box.start("sleep 30"), ended=False)
     assert "/kill" in cast.client(cast.member).get(URL).content.decode()
     assert "/kill" not in cast.client(cast.viewer).get(URL).content.decode()
+
+
+def test_a_terminal_is_called_so_and_not_by_what_starts_its_shell(cast: Cast, box: Box) -> None:
+    started = box.start(SHELL, pty=True)
+    untitled = box.start(SHELL, pty=True)
+    TerminalSession.objects.create(id=started, team=cast.team, sandbox_id="1", sandbox_name="box", title="build <b>")
+    for each in (started, untitled):
+        box.recorded(each, ended=False)
+    browser = cast.client(cast.viewer)
+    page = browser.get(URL, headers={"HX-Request": "true"}).content.decode()
+    assert "Terminal: build &lt;b&gt;" in page
+    assert 'data-label="Terminal"' in page
+    assert "command -v" not in page
+    assert "command -v bash" in browser.get(f"{URL}{started}/").content.decode()
+    story = browser.get("/t/blue/sandboxes/box/timeline/").content.decode()
+    assert "<bdi>Terminal: build &lt;b&gt;</bdi>" in story
+    assert "command -v" not in story

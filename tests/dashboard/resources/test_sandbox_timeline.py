@@ -74,7 +74,7 @@ def test_one_that_never_was_is_not_found(cast: Cast, box: str) -> None:
 
 def test_hostile_entries_are_only_shown() -> None:
     summary = {"paths": ["a\u202eb", 7], "count": "many", "bytes": -1}
-    line = line_of(TimelineEntry("2026-01-31", "file.written", "x\x1b[2J", "", summary))
+    line = line_of(TimelineEntry("2026-01-31", "file.written", "x\x1b[2J", "", summary), {})
     assert line.actor == "x⟨001B⟩[2J"
     assert list(line.what) == ["a⟨202E⟩b", "7"]
     assert lines_of([TimelineEntry("2026-01-31", "new.kind")], ["life"])[0].words == "new.kind"

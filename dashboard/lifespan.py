@@ -8,6 +8,7 @@ from django.conf import settings
 
 from dashboard.lists.runner import RUNNER
 from dashboard.live.hub import HUB
+from dashboard.recordings.supervisor import SUPERVISOR
 from dashboard.teams.api import close_clients
 
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ class Lifespan:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await send(_started())
+                started = _started()
+                if started["type"] == "lifespan.startup.complete":
+                    SUPERVISOR.start()
+                await send(started)
             else:
+                await SUPERVISOR.close()
                 await HUB.close()
                 await RUNNER.close()
                 await close_clients()

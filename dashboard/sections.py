@@ -38,7 +38,7 @@ SECTIONS = (
     Place("templates", "Templates", "template_list", "template", "template.view", "g t", "images"),
     Place("volumes", "Volumes", "volume_list", "database", "volume.view", "g v", "disks storage data"),
     Place("pools", "Pools", "pool_list", "stack-2", "pool.view", "g p", "warm"),
-    Place("recordings", "Recordings", "recording_list", "player-play", "terminal.view", "g r", "terminal sessions"),
+    Place("recordings", "Recordings", "recording_list", "player-play", "recording.view", "g r", "terminal sessions"),
     Place("activity", "Activity", "activity", "activity", "activity.view", "g a", "audit log events history"),
     Place("team", "Team", "team", "users", "member.view", "g m", "members people roles"),
 )

@@ -45,6 +45,19 @@ DATABASE_URL = ENVIRONMENT.text(
     f"sqlite:///{STATE_DIR}/console.sqlite3",
     "Database: `sqlite:///path` or `postgresql://user:password@host/name`.",
 )
+RECORDINGS_DIR = ENVIRONMENT.path(
+    "CONSOLE_RECORDINGS_DIR",
+    STATE_DIR / "recordings",
+    "Folder of the recordings of terminals.",
+    shown="`$CONSOLE_STATE_DIR/recordings`",
+)
+RECORDINGS_MAX_BYTES = ENVIRONMENT.number(
+    "CONSOLE_RECORDINGS_MAX_BYTES",
+    10 * 1024**3,
+    "Bytes that all recordings together may have; then the oldest are deleted.",
+    low=1024**2,
+    high=2**60,
+)
 ENVIRONMENT.refuse_unknown()
 
 _https = urlsplit(CONSOLE_URL).scheme == "https"
@@ -69,6 +82,7 @@ INSTALLED_APPS = [
     "dashboard.resources",
     "dashboard.commands",
     "dashboard.terminals",
+    "dashboard.recordings",
 ]
 
 # Every one of these runs on the event loop: one that could not would move each request to a thread.

@@ -19,6 +19,7 @@ urlpatterns = [
     path("t/<slug:team>/", include("dashboard.resources.urls")),
     path("t/<slug:team>/sandboxes/", include("dashboard.resources.sandbox_urls")),
     path("t/<slug:team>/runs/", include("dashboard.lists.run_urls")),
+    path("t/<slug:team>/recordings/", include("dashboard.recordings.urls")),
     path("t/<slug:team>/activity/", include("dashboard.audit.urls")),
     path("t/<slug:team>/team/", include("dashboard.teams.urls")),
     path("t/<slug:team>/sandboxes/<str:name>/", include("dashboard.commands.urls")),

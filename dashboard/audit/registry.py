@@ -5,6 +5,7 @@ from __future__ import annotations
 SENTENCES: dict[str, str] = {
     "team.created": "created the team",
     "team.connected": "connected the team to",
+    "team.recording_changed": "changed the recording of terminals of",
     "member.added": "added the member",
     "member.role_changed": "changed the role of",
     "member.removed": "removed the member",
@@ -33,4 +34,5 @@ SENTENCES: dict[str, str] = {
     "terminal.shared": "made a link to a terminal in",
     "terminal.unshared": "withdrew a link to a terminal in",
     "terminal.link_opened": "opened a link to a terminal in",
+    "recording.deleted": "deleted the recording of a terminal in",
 }

@@ -14,6 +14,7 @@ _WHO_MANAGE = frozenset({Role.OWNER, Role.ADMIN})
 
 TABLE: dict[str, frozenset[Role]] = {
     "team.view": _EVERYONE,
+    "team.settings": _WHO_MANAGE,
     "activity.view": _EVERYONE,
     "member.view": _EVERYONE,
     "member.manage": _WHO_MANAGE,
@@ -41,6 +42,8 @@ TABLE: dict[str, frozenset[Role]] = {
     "terminal.view": _EVERYONE,
     "terminal.write": _WHO_RUN,
     "terminal.share": _WHO_RUN,
+    "recording.view": _EVERYONE,
+    "recording.delete": _WHO_MANAGE,
 }
 
 

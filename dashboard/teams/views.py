@@ -10,6 +10,7 @@ from django.http import Http404
 from django.shortcuts import redirect
 
 from dashboard.frame import answer
+from dashboard.recordings.policy import policy_of
 from dashboard.teams import actions
 from dashboard.teams.access import require
 from dashboard.teams.forms import AddMemberForm, RoleForm
@@ -34,6 +35,7 @@ async def team(request: HttpRequest, access: Access) -> HttpResponse:
         "section": "team",
         "members": members,
         "givable": givable,
+        "recording_policy": await policy_of(access.team),
         "roles": list(Role),
         "table": [(action, [role in roles for role in Role]) for action, roles in TABLE.items()],
     }

@@ -1,0 +1,1 @@
+"""Recordings of terminals: written beside the shells, whoever looks, and played back."""

@@ -115,7 +115,7 @@ export function startPalette() {
     }
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+    if (event.key?.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
     // In a terminal Ctrl-K belongs to the shell; Cmd-K is nobody's there.
     if (event.ctrlKey && event.target.closest?.(".xterm")) return;
     event.preventDefault();

@@ -122,6 +122,29 @@ async def test_a_flood_leaves_the_page_awake(page_as: Pages, box: Sandbox) -> No
     await expect(page.locator("#command-facts")).to_contain_text("killed")
 
 
+async def test_letters_of_a_colour_each_take_bounded_room(page_as: Pages, box: Sandbox) -> None:
+    page = await page_as("member", path(started(box, "echo one")))
+    await expect(output(page)).to_contain_text("one")
+    kept = await page.evaluate(
+        """async () => {
+          const { name } = performance.getEntriesByType("resource").find((each) => /commands.lines/.test(each.name));
+          const { Lines } = await import(name);
+          const lines = new Lines();
+          const line = "\\x1b[31mx\\x1b[32my".repeat(1000) + "\\n";
+          for (let count = 0; count < 200; count += 1) lines.add("stdout", line);
+          const pieces = lines.kept.map((line) => line.pieces.length);
+          return {
+            text: lines.text(lines.kept.at(-2)),
+            most: Math.max(...pieces),
+            all: pieces.reduce((sum, count) => sum + count, 0),
+          };
+        }"""
+    )
+    assert kept["text"] == "xy" * 1000
+    assert kept["most"] <= 513
+    assert 10_000 < kept["all"] <= 70_000
+
+
 async def test_search_counts_and_goes_on(page_as: Pages, box: Sandbox) -> None:
     page = await page_as("viewer", path(started(box, "seq 1 3000")))
     await expect(page.get_by_text("Ended with exit code 0")).to_be_visible()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from django.http import HttpResponse, StreamingHttpResponse
 
+from dashboard.commands.access import VIEW
 from dashboard.commands.attach import Ended, attach
-from dashboard.sockets import Closing
-from dashboard.teams.access import require
+from dashboard.sockets import RECHECK_SECONDS, Closing
+from dashboard.teams.access import NotAllowedError, NotAMemberError, authorise, require
 from dashboard.teams.api import client_for
 from dashboard.teams.problems import Problem, attempt
 from sandboxcore import Gap
@@ -43,7 +44,7 @@ async def command_output(request: HttpRequest, access: Access, name: str, comman
         first = await anext(pieces, b"")
     except Closing as closing:
         return HttpResponse(f"{closing.reason}\n", status=404, content_type="text/plain; charset=utf-8")
-    response = StreamingHttpResponse(_all(first, pieces), content_type="text/plain; charset=utf-8")
+    response = StreamingHttpResponse(_all(access, first, pieces), content_type="text/plain; charset=utf-8")
     short = re.sub(r"[^0-9A-Za-z-]", "", command_id)[:8]
     response["Content-Disposition"] = (
         f'attachment; filename="{name}-{short}-{stream if stream in STREAMS else "both"}.txt"'
@@ -52,11 +53,19 @@ async def command_output(request: HttpRequest, access: Access, name: str, comman
     return response
 
 
-async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _all(access: Access, first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    clock = asyncio.get_running_loop().time
+    asked = clock()
     yield first
     try:
         async for piece in rest:
+            # A command may talk for days: its file must not outlive a membership.
+            if clock() - asked > RECHECK_SECONDS:
+                await authorise(access.user, access.team.slug, VIEW)
+                asked = clock()
             yield piece
+    except (NotAMemberError, NotAllowedError):
+        yield b"\n[You may not look at this command any more.]\n"
     except Closing as closing:
         yield f"\n[{closing.reason}]\n".encode()
 

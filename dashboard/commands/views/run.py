@@ -51,4 +51,6 @@ async def initial_of(access: Access, name: str, again: str) -> dict[str, Any]:
     before = await attempt(client_for(access.team, access.user).get_command(name, again))
     if isinstance(before, Problem):
         return initial
-    return initial | {"command": before.command, "cwd": before.cwd, "env_names": before.env_names}
+    # The beginning of a long command is another command.
+    command = "" if before.command_cut else before.command
+    return initial | {"command": command, "cwd": before.cwd, "env_names": before.env_names}

@@ -4,10 +4,12 @@ import { AnsiReader } from "./ansi.js";
 export const MAX_LINES = 10_000;
 export const MAX_CHARACTERS = 4 * 1024 * 1024;
 const LONGEST_LINE = 16 * 1024;
+const MOST_PIECES = 512; // of one line: what is coloured letter by letter beyond that is plain
+const PIECE = 64; // characters' worth of memory that a piece takes beside its text
 
 export class Lines {
   constructor() {
-    this.kept = []; // {number, stream, pieces, length, gap}
+    this.kept = []; // {number, stream, pieces, length, weight, gap}
     this.first = 0; // number of the first line kept
     this.next = 0; // number of the next line
     this.characters = 0;
@@ -89,23 +91,27 @@ export class Lines {
 
   put(line, text, style) {
     const last = line.pieces.at(-1);
-    if (last && last.style === null && style === null) last.text += text;
-    else line.pieces.push({ text, style });
+    const shown = line.pieces.length < MOST_PIECES ? style : null;
+    const begins = !(last && last.style === null && shown === null);
+    if (begins) line.pieces.push({ text, style: shown });
+    else last.text += text;
     line.length += text.length;
-    this.characters += text.length;
+    const weight = text.length + (begins && shown ? PIECE : 0);
+    line.weight += weight;
+    this.characters += weight;
     this.changed.add(line.number);
   }
 
   empty(line) {
-    this.characters -= line.length;
+    this.characters -= line.weight;
     line.pieces = [];
-    line.length = 0;
+    line.length = line.weight = 0;
     line.returned = false;
     this.changed.add(line.number);
   }
 
   begin(stream) {
-    const line = { number: this.next, stream, pieces: [], length: 0, gap: null, returned: false };
+    const line = { number: this.next, stream, pieces: [], length: 0, weight: 0, gap: null, returned: false };
     this.next += 1;
     this.kept.push(line);
     this.changed.add(line.number);
@@ -123,9 +129,9 @@ export class Lines {
   trim() {
     let drop = Math.max(0, this.kept.length - MAX_LINES);
     let characters = this.characters;
-    for (let index = 0; index < drop; index += 1) characters -= this.kept[index].length;
+    for (let index = 0; index < drop; index += 1) characters -= this.kept[index].weight;
     while (characters > MAX_CHARACTERS && drop < this.kept.length - 1) {
-      characters -= this.kept[drop].length;
+      characters -= this.kept[drop].weight;
       drop += 1;
     }
     if (!drop) return;

@@ -9,6 +9,8 @@ from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 from django.urls import reverse
 
+from dashboard.commands.views import output
+
 if TYPE_CHECKING:
     from dashboard.accounts.models import User
     from tests.dashboard.commands.conftest import Box
@@ -60,3 +62,17 @@ async def test_one_that_was_given_a_name_of_its_own(cast: Cast, box: Box) -> Non
     await sync_to_async(box.done)("echo named", command_id="a/../b")
     address = reverse("command_output", kwargs={"team": "blue", "name": "box", "command_id": "a/../b"})
     assert (await fetched(cast.viewer, address.split("/")[-2]))[:2] == (200, "named\n")
+
+
+async def test_the_file_of_a_command_that_goes_on_ends_with_the_membership(
+    cast: Cast, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr(output, "PAUSE", 10.0)
+    command_id = await sync_to_async(box.start)("while :; do echo more; sleep 0.05; done")
+    browser = AsyncClient()
+    await browser.aforce_login(cast.viewer)
+    answer = await browser.get(f"/t/blue/sandboxes/box/commands/{command_id}/output")
+    await cast.team.memberships.filter(user=cast.viewer).adelete()
+    content = b"".join([piece async for piece in answer])
+    assert content.endswith(b"[You may not look at this command any more.]\n")

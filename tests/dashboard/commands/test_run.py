@@ -72,3 +72,12 @@ def test_running_again_begins_from_what_was_run_without_values(cast: Cast, box: 
     assert 'value="TOKEN"' in page
     assert 'value="/tmp"' in page
     assert "hush" not in page
+
+
+def test_a_command_of_which_only_the_beginning_is_known_is_not_run_again(cast: Cast, box: Box) -> None:
+    command_id = box.done(f"true {'x' * 5000}; echo the end")
+    client = cast.client(cast.member)
+    page = client.get(f"/t/blue/sandboxes/box/commands/{command_id}/").content.decode()
+    assert "Only the beginning" in page
+    assert "Run again" not in page
+    assert "xxxx" not in client.get(URL, {"again": command_id}).content.decode()

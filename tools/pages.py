@@ -65,6 +65,8 @@ PAGES = (
     Shown("pools", "pools/", ready="tr[data-key]"),
     Shown("pool", "pools/warm-python/"),
     Shown("pool-new", "pools/new"),
+    Shown("recordings", "recordings/"),
+    Shown("recording-setting", "recordings/setting"),
     Shown("activity", "activity/"),
     Shown("team", "team/"),
     Shown("member-new", "team/members/new"),

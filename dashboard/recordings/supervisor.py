@@ -40,9 +40,11 @@ class Supervisor:
     """Every recorder of this process, from ``start`` to ``close``."""
 
     def __init__(self) -> None:
-        self._me = f"{socket.gethostname()[:16]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._host = socket.gethostname()[:16]
+        self._me = f"{self._host}-{os.getpid()}-{secrets.token_hex(4)}"
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._recorders: dict[UUID, Recorder] = {}
+        self._looked = False
         self._looking: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -65,7 +67,10 @@ class Supervisor:
         while True:
             woken().clear()
             try:
+                if not self._looked:
+                    await self.release_dead()
                 await self.look()
+                self._looked = True
             except DatabaseError:
                 logger.exception("recordings: the database does not answer")
             try:
@@ -81,6 +86,13 @@ class Supervisor:
             except (DatabaseError, OSError):
                 logger.exception("recordings could not be tidied")
             await asyncio.sleep(HOUSE_SECONDS)
+
+    async def release_dead(self) -> None:
+        """Give up the leases of processes of this machine that are dead: nobody has to wait for their end."""
+        theirs = Recording.objects.filter(state=State.RECORDING, leased_by__startswith=f"{self._host}-")
+        for holder in {each async for each in theirs.values_list("leased_by", flat=True)}:
+            if not _is_alive(int(holder.split("-")[-2])):
+                await theirs.filter(leased_by=holder).aupdate(leased_by="", leased_until=None)
 
     async def look(self) -> None:
         """Once: keep the leases, stop what may not go on, begin what is to be recorded."""
@@ -178,6 +190,16 @@ class Supervisor:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 async def note(shell: TerminalSession) -> None:

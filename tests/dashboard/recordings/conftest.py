@@ -49,7 +49,7 @@ async def started(cast: Cast, server: Workspace, command: str = "") -> AsyncIter
         await client.create_template("small", image="host")
         sandbox = await client.create_sandbox(template_name="small", name="box")
         session = await TerminalSession.objects.acreate(
-            team=cast.team, sandbox_id=sandbox.id, sandbox_name="box", created_by=cast.member
+            team=cast.team, sandbox_id=sandbox.id or "", sandbox_name="box", created_by=cast.member
         )
         handle = await open_shell(sandbox, session, command)
         try:

@@ -16,8 +16,6 @@ from dashboard.recordings.models import Recording, RecordingPolicy, State
 from dashboard.recordings.store import cast_path, text_path
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
-
     from tests.dashboard.conftest import Cast
 
 ROLES = ["owner", "admin", "member", "viewer"]
@@ -127,9 +125,8 @@ def test_a_deletion_is_in_the_activity(cast: Cast, recording: Recording) -> None
     assert (event.actor_name, event.target, event.detail["of"]) == ("admin", "box", "member")
 
 
-def decide(cast: Cast, role: str, **fields: Any) -> HttpResponse:
-    answer: HttpResponse = cast.client(getattr(cast, role)).post(address("recording_policy"), fields)
-    return answer
+def decide(cast: Cast, role: str, **fields: Any) -> Any:
+    return cast.client(getattr(cast, role)).post(address("recording_policy"), fields)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 FRESH = 5.0
 """Seconds for which an answer is kept."""
+WITHIN = 3.0
+"""Seconds that a page waits for it, beside what it waits for its own questions."""
 MAX_KEPT = 256
 
 
@@ -60,7 +63,15 @@ def forget() -> None:
 
 async def _ask(team: Team, actor: User) -> ServerState:
     try:
-        found = await client_for(team, actor).get_capabilities()
+        async with asyncio.timeout(WITHIN):
+            found = await client_for(team, actor).get_capabilities()
+    except TimeoutError:
+        return ServerState(
+            None,
+            "The sandbox server does not answer.",
+            f"It was asked what it can do, and said nothing for {WITHIN:.0f} seconds.",
+            "The page works again as soon as it answers.",
+        )
     except SandboxAPIError:
         # A server of another make does not tell. If it is ill rather than silent, the page's own calls say so.
         return ServerState(None)

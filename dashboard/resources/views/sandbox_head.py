@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.http import HttpResponse
+
 from dashboard.frame import answer
 from dashboard.resources.ended import by_id, last_of_name, why_ended
 from dashboard.resources.page import find_sandbox, head_context
@@ -11,7 +13,7 @@ from dashboard.teams.access import require
 from dashboard.teams.problems import Problem
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
 
     from dashboard.teams.access import Access
     from sandboxcore import AsyncSandbox
@@ -25,6 +27,9 @@ async def sandbox_head(request: HttpRequest, access: Access, name: str) -> HttpR
     """The heading as it is now. ``?id=`` is the sandbox that the page shows: its name may be another's by now."""
     wanted = request.GET.get("id", "")[:MAX_ID]
     found = await find_sandbox(access, name)
+    if isinstance(found, Problem) and found.status != 404:
+        # That nobody answers does not mean that it has ended: the page keeps what it shows, and asks again.
+        return HttpResponse(found.message, status=found.status, content_type="text/plain; charset=utf-8")
     context = await _shown(access, name, wanted, found)
     return await answer(request, access, HEAD, context, fragment=HEAD)
 

@@ -13,8 +13,8 @@ import sys
 from playwright.async_api import async_playwright
 
 from sandboxcore import SandboxClient
-from tests.browser.pages import CHROMIUM
 from tests.browser.weight import Weight
+from tests.chromium import CHROMIUM
 from tests.e2e.terminal_page import TerminalPage
 from tests.stack import Stack
 from tools.filled import fill

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from channels.auth import get_user
 from django.conf import settings
 
+from dashboard.teams.access import NotAllowedError, NotAMemberError, authorise
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from django.contrib.auth.models import AnonymousUser
 
     from dashboard.accounts.models import User
+    from dashboard.teams.access import Access
 
 RECHECK_SECONDS = 30.0
 """How often a socket asks again whether its person may: it must not outlive a sign-out or a membership."""
@@ -52,6 +55,20 @@ async def current_user(scope: dict[str, Any]) -> User | AnonymousUser:
     engine = import_module(settings.SESSION_ENGINE)
     user: User | AnonymousUser = await get_user({"session": engine.SessionStore(scope["session"].session_key)})
     return user
+
+
+async def member_of(scope: dict[str, Any], action: str, refusal: str) -> Access:
+    """Who asks, in the team of the address, looked up afresh: the sign-in, the membership, the role.
+
+    Raises ``Closing``; ``refusal`` is its sentence for those who may not do ``action``.
+    """
+    user = await current_user(scope)
+    if not user.is_authenticated:
+        raise Closing(CloseCode.SIGNED_OUT, "You are signed out.")
+    try:
+        return await authorise(user, scope["url_route"]["kwargs"]["team"], action)
+    except (NotAMemberError, NotAllowedError):
+        raise Closing(CloseCode.NOT_ALLOWED, refusal) from None
 
 
 async def first_of(*loops: Coroutine[Any, Any, NoReturn]) -> NoReturn:

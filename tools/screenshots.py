@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from playwright.async_api import async_playwright
 
 from sandboxcore import SandboxClient
-from tests.e2e.terminal_page import CHROMIUM, TerminalPage
+from tests.chromium import CHROMIUM
+from tests.e2e.terminal_page import TerminalPage
 from tests.stack import Stack
 from tools.filled import fill
 from tools.pages import PAGES
@@ -68,7 +69,7 @@ async def picture(page: Page, name: str) -> None:
 async def take(stack: Stack) -> None:
     """All looks, one after the other: the first one types what the others show."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        browser = await playwright.chromium.launch(**CHROMIUM)
         for name, (scheme, size) in LOOKS.items():
             await look(browser, stack, name, scheme, size)
         await browser.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from playwright.async_api import async_playwright
 
 from bench.terminals.products import LINE_BYTES, console, terminado, wetty
-from tests.e2e.terminal_page import CHROMIUM
+from tests.chromium import CHROMIUM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -102,7 +102,7 @@ def measure_one(start: Start, size: Size) -> Row:
 @asynccontextmanager
 async def _browser() -> AsyncIterator[BrowserContext]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]  # a plain dictionary
+        browser = await playwright.chromium.launch(**CHROMIUM)
         yield await browser.new_context(viewport={"width": 1200, "height": 800})
         await browser.close()
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboard.sockets import CloseCode, Closing, current_user
-from dashboard.teams.access import NotAllowedError, NotAMemberError, authorise
+from dashboard.sockets import member_of
 
 if TYPE_CHECKING:
     from dashboard.teams.access import Access
@@ -25,12 +24,6 @@ class Grant:
 
 async def admit(scope: dict[str, Any]) -> Grant:
     """Look up the sign-in, the membership and the role afresh. Raises ``Closing``."""
-    user = await current_user(scope)
-    if not user.is_authenticated:
-        raise Closing(CloseCode.SIGNED_OUT, "You are signed out.")
     where = scope["url_route"]["kwargs"]
-    try:
-        access = await authorise(user, where["team"], VIEW)
-    except (NotAMemberError, NotAllowedError):
-        raise Closing(CloseCode.NOT_ALLOWED, "You may not look at this command.") from None
+    access = await member_of(scope, VIEW, "You may not look at this command.")
     return Grant(access, where["name"], where["command_id"])

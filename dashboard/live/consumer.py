@@ -11,8 +11,7 @@ from urllib.parse import parse_qs
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from dashboard.live.hub import HUB
-from dashboard.sockets import PING_SECONDS, RECHECK_SECONDS, CloseCode, Closing, current_user, first_of
-from dashboard.teams.access import NotAllowedError, NotAMemberError, authorise
+from dashboard.sockets import PING_SECONDS, RECHECK_SECONDS, CloseCode, Closing, first_of, member_of
 
 if TYPE_CHECKING:
     from dashboard.live.feed import Listener, Message
@@ -28,13 +27,7 @@ MOST_AT_ONCE = 8
 
 async def admit(scope: dict[str, Any]) -> Access:
     """Who asks, looked up afresh. Raises ``Closing``."""
-    user = await current_user(scope)
-    if not user.is_authenticated:
-        raise Closing(CloseCode.SIGNED_OUT, "You are signed out.")
-    try:
-        return await authorise(user, scope["url_route"]["kwargs"]["team"], VIEW)
-    except (NotAMemberError, NotAllowedError):
-        raise Closing(CloseCode.NOT_ALLOWED, "You may not see this team.") from None
+    return await member_of(scope, VIEW, "You may not see this team.")
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types

@@ -12,6 +12,7 @@ from dashboard.resources.lists.sandboxes import SANDBOXES
 from dashboard.resources.lists.templates import TEMPLATES
 from dashboard.resources.views import (
     overview,
+    rename,
     sandbox,
     sandbox_delete,
     sandbox_new,
@@ -19,7 +20,6 @@ from dashboard.resources.views import (
     template,
     template_delete,
     template_new,
-    template_rename,
 )
 
 urlpatterns = [
@@ -37,6 +37,6 @@ urlpatterns = [
     *list_urls(TEMPLATES, "templates/"),
     path("templates/new", template_new.template_new, name="template_new"),
     path("templates/<str:name>/", template.template, name="template"),
-    path("templates/<str:name>/rename", template_rename.template_rename, name="template_rename"),
+    path("templates/<str:name>/rename", rename.template_rename, name="template_rename"),
     path("templates/<str:name>/delete", template_delete.template_delete, name="template_delete"),
 ]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboard.sockets import CloseCode, Closing, current_user
-from dashboard.teams.access import NotAllowedError, NotAMemberError, authorise
+from dashboard.sockets import CloseCode, Closing, member_of
 from dashboard.terminals.models import ShareLink, TerminalSession
 
 if TYPE_CHECKING:
@@ -43,13 +42,7 @@ async def admit(scope: dict[str, Any]) -> Grant:
     where = scope["url_route"]["kwargs"]
     if "token" in where:
         return await _admit_guest(where["token"])
-    user = await current_user(scope)
-    if not user.is_authenticated:
-        raise Closing(CloseCode.SIGNED_OUT, "You are signed out.")
-    try:
-        access = await authorise(user, where["team"], VIEW)
-    except (NotAMemberError, NotAllowedError):
-        raise Closing(CloseCode.NOT_ALLOWED, "You may not use this terminal.") from None
+    access = await member_of(scope, VIEW, "You may not use this terminal.")
     session = await TerminalSession.objects.filter(team=access.team, id=where["session_id"]).afirst()
     if session is None:
         raise Closing(CloseCode.GONE, "There is no such terminal.")

@@ -18,8 +18,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import async_playwright, expect
 
-from tests.browser.pages import CHROMIUM, WITHIN, Pages
+from tests.browser.pages import WITHIN, Pages
 from tests.browser.site import Seats
+from tests.chromium import CHROMIUM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -115,10 +115,5 @@ def sandboxd_process() -> Iterator[Sandboxd]:
 @pytest.fixture
 def server(cast: Cast, sandboxd_process: Sandboxd, monkeypatch: pytest.MonkeyPatch) -> Iterator[real_server.Workspace]:
     """A workspace of its own on a real sandbox server, in the place of ``fake``: it is the team's."""
-    workspace = real_server.new_workspace(sandboxd_process)
-    monkeypatch.setattr(api, "make_client", real_server.make_client)
-    cast.team.api_endpoint, cast.team.api_key = workspace.api_endpoint, workspace.api_key
-    cast.team.save(update_fields=["api_endpoint", "api_key"])
-    yield workspace
-    with real_server.admin_of(sandboxd_process) as admin:
-        admin.delete_workspace(workspace.name, force=True)
+    with real_server.workspace_of(cast.team, sandboxd_process, monkeypatch) as workspace:
+        yield workspace

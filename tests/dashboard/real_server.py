@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,6 +13,10 @@ from dashboard.teams import api
 from sandboxcore import AdminClient, AsyncSandboxClient, SandboxClient
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
     from dashboard.teams.models import Team
     from tests.server.running import Sandboxd
 
@@ -56,3 +61,15 @@ def make_client(team: Team, actor_name: str) -> AsyncSandboxClient:
         headers={api.ACTOR_HEADER: actor_name},
         transport=httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0)),
     )
+
+
+@contextmanager
+def workspace_of(team: Team, process: Sandboxd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A new workspace of this server, which is the team's meanwhile."""
+    workspace = new_workspace(process)
+    monkeypatch.setattr(api, "make_client", make_client)
+    team.api_endpoint, team.api_key = workspace.api_endpoint, workspace.api_key
+    team.save(update_fields=["api_endpoint", "api_key"])
+    yield workspace
+    with admin_of(process) as admin:
+        admin.delete_workspace(workspace.name, force=True)

@@ -33,7 +33,7 @@ def test_a_fault_of_the_console(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*args: object) -> None:
         raise RuntimeError("a secret in a message")
 
-    monkeypatch.setattr(overview, "client_for", fail)
+    monkeypatch.setattr(overview, "ask", fail)
     browser = cast.client(cast.owner, raise_request_exception=False)
     answer = browser.get("/t/blue/")
     assert answer.status_code == 500

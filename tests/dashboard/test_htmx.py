@@ -12,7 +12,7 @@ HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/t/blue/sandbo
 
 
 def test_a_session_that_ended_leads_the_whole_page_to_the_sign_in(cast: Cast) -> None:
-    answer = cast.client(None).get("/t/blue/sandboxes/alpha/row", headers=HTMX)
+    answer = cast.client(None).get("/t/blue/sandboxes/alpha/head", headers=HTMX)
     assert answer.status_code == 200
     assert answer.content == b""
     assert answer.headers["HX-Redirect"] == "/accounts/login/?next=/t/blue/sandboxes/%3Fstate%3Dready"
@@ -20,8 +20,8 @@ def test_a_session_that_ended_leads_the_whole_page_to_the_sign_in(cast: Cast) ->
 
 def test_an_address_of_another_site_is_no_place_to_come_back_to(cast: Cast) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": "https://evil.example/t/blue/"}
-    answer = cast.client(None).get("/t/blue/sandboxes/alpha/row", headers=headers)
-    assert answer.headers["HX-Redirect"] == "/accounts/login/?next=/t/blue/sandboxes/alpha/row"
+    answer = cast.client(None).get("/t/blue/sandboxes/alpha/head", headers=headers)
+    assert answer.headers["HX-Redirect"] == "/accounts/login/?next=/t/blue/sandboxes/alpha/head"
 
 
 def test_a_redirect_after_a_form_moves_the_whole_page_too(cast: Cast, fake: FakeApi) -> None:

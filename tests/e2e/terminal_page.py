@@ -16,18 +16,6 @@ if TYPE_CHECKING:
 
     from tests.stack import Stack
 
-CHROMIUM = {
-    "executable_path": "/usr/bin/chromium",
-    "args": [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ],
-}
 WITHIN = 30.0
 
 BUFFER = """() => {

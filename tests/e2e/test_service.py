@@ -12,7 +12,8 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from sandboxcore import AsyncSandboxClient
-from tests.e2e.terminal_page import CHROMIUM, TerminalPage
+from tests.chromium import CHROMIUM
+from tests.e2e.terminal_page import TerminalPage
 from tests.server.running import Sandboxd
 from tests.stack import free_port
 

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from tests.e2e.terminal_page import CHROMIUM, Load, TerminalPage
+from tests.chromium import CHROMIUM
+from tests.e2e.terminal_page import Load, TerminalPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,7 +14,8 @@ import pytest
 from playwright.async_api import async_playwright
 
 from sandboxcore import AsyncSandboxClient, ResourceAlreadyExistsError
-from tests.e2e.terminal_page import CHROMIUM, Load, TerminalPage
+from tests.chromium import CHROMIUM
+from tests.e2e.terminal_page import Load, TerminalPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,7 +47,7 @@ async def sandbox(stack: Stack) -> AsyncIterator[str]:
 async def browser() -> AsyncIterator[Browser]:
     """Chromium."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]  # a plain dictionary
+        browser = await playwright.chromium.launch(**CHROMIUM)
         yield browser
         await browser.close()
 

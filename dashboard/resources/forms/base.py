@@ -94,3 +94,9 @@ def _quantity(kind: str, label: str, help_text: str, *, required: bool = True, *
         max_length=quantities.MAX_LENGTH,
         widget=widget,
     )
+
+
+class NameForm(ApiForm):
+    """Another name for a thing."""
+
+    name = text("Name", NAME_HELP)

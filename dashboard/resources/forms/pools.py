@@ -60,9 +60,3 @@ class ScaleForm(ApiForm):
     """Another size of a pool."""
 
     replicas = _replicas(0, "0 to 100; 0 pauses the pool.")
-
-
-class PoolNameForm(ApiForm):
-    """Another name for a pool."""
-
-    name = text("Name", NAME_HELP)

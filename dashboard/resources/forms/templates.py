@@ -17,9 +17,3 @@ class TemplateForm(ApiForm):
     cpu = cpu()
     memory = size("Memory")
     storage = size("Storage", "Room for files outside of volumes. Left empty, what the server gives.", required=False)
-
-
-class RenameTemplateForm(ApiForm):
-    """Another name for a template."""
-
-    name = text("Name", NAME_HELP)

@@ -42,12 +42,6 @@ class GrowForm(ApiForm):
         return wanted
 
 
-class VolumeNameForm(ApiForm):
-    """Another name for a volume."""
-
-    name = text("Name", NAME_HELP)
-
-
 def _bytes(quantity: str) -> int | None:
     try:
         return quantities.parse_bytes(quantity)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.teams import api
 from tests.dashboard import real_server
 from tests.server.hammer.folder import FolderSandboxd
 
@@ -30,10 +29,5 @@ def folder_server(
     cast: Cast, folder_process: FolderSandboxd, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[real_server.Workspace]:
     """A workspace of its own on that server: it is the team's."""
-    workspace = real_server.new_workspace(folder_process)
-    monkeypatch.setattr(api, "make_client", real_server.make_client)
-    cast.team.api_endpoint, cast.team.api_key = workspace.api_endpoint, workspace.api_key
-    cast.team.save(update_fields=["api_endpoint", "api_key"])
-    yield workspace
-    with real_server.admin_of(folder_process) as admin:
-        admin.delete_workspace(workspace.name, force=True)
+    with real_server.workspace_of(cast.team, folder_process, monkeypatch) as workspace:
+        yield workspace

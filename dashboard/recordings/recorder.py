@@ -106,7 +106,7 @@ class Recorder:
         """Add a last marker to a recorder that does not run any more. Raises ``OSError``."""
         self._writer = await asyncio.to_thread(cast.CastWriter, cast_path(self._recording.id))
         try:
-            self._seconds = self._writer.place.seconds
+            self._seconds, self._size = self._writer.place.seconds, self._writer.place.terminal
             self._lines, self._bytes = [], 0
             if self._writer.place.size:
                 self._mark(words)

@@ -14,6 +14,7 @@ from dashboard.recordings import recorder as recorder_module
 from dashboard.recordings.cast import CastEvent, events
 from dashboard.recordings.models import Recording, RecordingPolicy, State
 from dashboard.recordings.store import cast_path, search, text_path
+from dashboard.recordings.supervisor import Supervisor
 from dashboard.terminals.models import TerminalSession
 from tests.dashboard.recordings.conftest import started, supervised, until
 
@@ -159,7 +160,8 @@ async def test_turning_it_off_ends_it(cast: Cast, server: Workspace, policy: Rec
         await until_shown(recording, "before")
         policy.enabled = False
         await policy.asave()
-        await supervisor.look()
+        await supervisor.close()
+        await Supervisor().look()  # another process, which has not written it
         assert (await Recording.objects.aget(pk=recording.pk)).state == State.ENDED
         await handle.send_input("echo af''ter\n")
         await supervisor.look()

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from channels.auth import get_user
 from django.conf import settings
 
-from dashboard.teams.access import NotAllowedError, NotAMemberError, authorise
-
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -62,6 +60,9 @@ async def member_of(scope: dict[str, Any], action: str, refusal: str) -> Access:
 
     Raises ``Closing``; ``refusal`` is its sentence for those who may not do ``action``.
     """
+    # Late, since tools that speak a socket's protocol read its module without a Django that is set up.
+    from dashboard.teams.access import NotAllowedError, NotAMemberError, authorise
+
     user = await current_user(scope)
     if not user.is_authenticated:
         raise Closing(CloseCode.SIGNED_OUT, "You are signed out.")

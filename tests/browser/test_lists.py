@@ -73,6 +73,35 @@ async def test_who_is_of_another_team_sees_none(page_as: Pages) -> None:
     await expect(page.get_by_text("box-00")).to_have_count(0)
 
 
+async def test_a_phone_sorts_and_selects_the_page_without_headings(page_as: Pages) -> None:
+    page = await page_as("member", "sandboxes/?sort=name&size=25", width=360)
+    order = page.get_by_label("Sort by")
+    await expect(order).to_have_value("name")
+    await order.select_option(label="Name ↓")
+    await expect(page.locator("tr[data-key]").first).to_have_attribute("data-label", "box-59")
+    assert "sort=-name" in page.url
+    await page.get_by_label("Select page").check()
+    await expect(page.locator("[data-selected-words]")).to_have_text("25 selected")
+    await fits(page)
+
+
+async def test_without_script_a_phone_sorts_too(page_as: Pages) -> None:
+    page = await page_as("member", "sandboxes/?sort=name", width=360, java_script_enabled=False)
+    await page.get_by_label("Sort by").select_option("-name")
+    await page.get_by_role("button", name="Sort").click()
+    await expect(page.locator("tr[data-key]").first).to_have_attribute("data-label", "box-59")
+
+
+@pytest.mark.parametrize("width", [768, 1024, 1280, 1920, 3840])
+async def test_no_table_is_wider_than_its_card(page_as: Pages, width: int) -> None:
+    for path in ("sandboxes/", "templates/", "history/", "activity/"):
+        page = await page_as("member", path, width=width)
+        await fits(page)
+        table = page.locator(".table-responsive")
+        if await table.count():
+            assert await table.first.evaluate("(each) => each.scrollWidth <= each.clientWidth"), (path, width)
+
+
 async def test_keys(listed: Page) -> None:
     for key in ("j", "j", "j", "k"):
         await listed.keyboard.press(key)
@@ -195,32 +224,3 @@ async def test_sixty_are_deleted_with_a_failure_among_them(listed: Page, site: S
     await axe(listed)
     await dialog.get_by_role("link", name="Close").click()
     await expect(listed.get_by_text("No sandboxes yet")).to_be_visible()
-
-
-async def test_a_phone_sorts_and_selects_the_page_without_headings(page_as: Pages) -> None:
-    page = await page_as("member", "sandboxes/?sort=name&size=25", width=360)
-    order = page.get_by_label("Sort by")
-    await expect(order).to_have_value("name")
-    await order.select_option(label="Name ↓")
-    await expect(page.locator("tr[data-key]").first).to_have_attribute("data-label", "box-59")
-    assert "sort=-name" in page.url
-    await page.get_by_label("Select page").check()
-    await expect(page.locator("[data-selected-words]")).to_have_text("25 selected")
-    await fits(page)
-
-
-async def test_without_script_a_phone_sorts_too(page_as: Pages) -> None:
-    page = await page_as("member", "sandboxes/?sort=name", width=360, java_script_enabled=False)
-    await page.get_by_label("Sort by").select_option("-name")
-    await page.get_by_role("button", name="Sort").click()
-    await expect(page.locator("tr[data-key]").first).to_have_attribute("data-label", "box-59")
-
-
-@pytest.mark.parametrize("width", [768, 1024, 1280, 1920, 3840])
-async def test_no_table_is_wider_than_its_card(page_as: Pages, width: int) -> None:
-    for path in ("sandboxes/", "templates/", "history/", "activity/"):
-        page = await page_as("member", path, width=width)
-        await fits(page)
-        table = page.locator(".table-responsive")
-        if await table.count():
-            assert await table.first.evaluate("(each) => each.scrollWidth <= each.clientWidth"), (path, width)

@@ -17,7 +17,7 @@ from sandboxcore.server.db.engine import Database
 from sandboxcore.server.db.migrate import alembic_config, migrate
 from sandboxcore.server.db.models import Allocation, Base, Workspace
 from sandboxcore.server.names import new_id
-from sandboxcore.server.services import quota, sandboxes
+from sandboxcore.server.services import commands, quota, sandboxes
 from tests.server.databases import fresh_database
 
 if TYPE_CHECKING:
@@ -172,3 +172,11 @@ async def test_a_sandbox_is_found_by_its_name_without_looking_at_the_others(tmp_
         unknown = tuple("x" * query.count("?"))
         rows = await database.run_sync(lambda connection: connection.exec_driver_sql(query, unknown).all())
     assert "uq_sandboxes_workspace_id_name (workspace_id=? AND name=?)" in rows[0][3]
+
+
+async def test_running_commands_are_found_without_looking_at_those_that_have_ended(tmp_path: Path) -> None:
+    async with fresh_database("sqlite", tmp_path) as database:
+        query = f"EXPLAIN QUERY PLAN {commands._RUNNING.compile(dialect=sqlite.dialect())}"
+        rows = await database.run_sync(lambda connection: connection.exec_driver_sql(query, ("ready",)).all())
+    of_commands = [row[3] for row in rows if " commands " in row[3]]
+    assert of_commands == ["SCAN commands USING INDEX ix_commands_running"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
-WITHIN = 10_000
+WITHIN = 30_000
 """Milliseconds that an expectation or a click waits."""
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _FINISH = "document.getAnimations().forEach((each) => each instanceof CSSTransition && each.finish())"

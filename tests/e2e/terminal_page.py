@@ -69,6 +69,8 @@ class TerminalPage:
         self.stack = stack
         self.loads: list[Load] = []
         self.problems: list[str] = []
+        self.asks_for_what_is_gone = False
+        """Whether parts of the page may learn that there is no such sandbox any more."""
         page.on("websocket", self._socket)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", lambda message: message.type == "error" and self._complaint(message.text))
@@ -81,6 +83,8 @@ class TerminalPage:
         socket.on("framereceived", lambda payload: self._frame(load, payload))
 
     def _complaint(self, text: str) -> None:
+        if self.asks_for_what_is_gone and "status of 404" in text:
+            return
         # What the browser says by itself when a try to reconnect fails, or a part of the page cannot be asked for.
         if not text.startswith(("WebSocket connection to", "Failed to load resource: net::ERR_INTERNET_DISCONNECTED")):
             self.problems.append(text)

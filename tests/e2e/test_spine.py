@@ -40,7 +40,7 @@ async def test_it_works(browser: Browser, stack: Stack) -> None:
     await page.get_by_label("Name").fill(name)
     await page.get_by_label("Image").fill("host")
     await page.get_by_role("button", name="Create template").click()
-    await expect(page.locator("table")).to_contain_text(name)
+    await expect(page.get_by_role("heading", level=1)).to_contain_text(name)
 
     await page.get_by_role("link", name="Sandboxes").first.click()
     await page.get_by_role("link", name="New sandbox").first.click()

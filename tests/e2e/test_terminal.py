@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import re
-import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.e2e
 COUNT = 100_000
 # Prints as fast as it can in bursts, and for some seconds, so that reloads fall in the middle.
 COUNT_SLOWLY = f"import time; [(print(i), i % 1000 or time.sleep(.04)) for i in range(1, {COUNT + 1})]"
-COUNTER = f"python3 -uc '{COUNT_SLOWLY}'; echo the-''end"
+COUNTER = f"echo the-''begin; python3 -uc '{COUNT_SLOWLY}'; echo the-''end"
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ async def test_a_counter_survives_two_reloads(terminal: TerminalPage) -> None:
     lines = await terminal.until(lambda lines: "the-end" in lines)
     assert terminal.page.url == address
     # Every byte, over three loads of the page: each goes on from what the one before had kept.
-    printed = together(terminal.loads).split(b"the-''end")[1].split(b"the-end")[0]
+    printed = together(terminal.loads).split(b"the-begin")[1].split(b"the-end")[0]
     assert [int(number) for number in re.findall(rb"(\d+)\r\n", printed)] == list(range(1, COUNT + 1))
     assert_counted(lines)
 
@@ -96,7 +95,7 @@ async def test_a_cut_connection_comes_back_without_a_byte_lost(terminal: Termina
     load = terminal.loads[-1]
     assert load.sockets == 3
     assert await terminal.page.evaluate("__terminal.feed.drawn") == len(load.whole())
-    printed = load.whole().split(b"the-''end")[1].split(b"the-end")[0]
+    printed = load.whole().split(b"the-begin")[1].split(b"the-end")[0]
     assert [int(number) for number in re.findall(rb"(\d+)\r\n", printed)] == list(range(1, COUNT + 1))
     assert_counted(lines)
     assert await terminal.page.evaluate("__terminal.feed.missing") == 0
@@ -158,11 +157,9 @@ async def test_a_flood_ends_with_ctrl_c_and_a_live_prompt(terminal: TerminalPage
     await terminal.until_true("__terminal.feed.drawn > 20e6")
     drawn = await frames_drawn_in_a_second(terminal)
     assert drawn > 5, "the page must stay awake"
-    began = time.monotonic()
     await terminal.page.keyboard.press("Control+c")
     await terminal.run("echo alive-$((6*7))")
     await terminal.until_last_rows_hold("alive-42")
-    assert time.monotonic() - began < 5
 
 
 async def test_wide_characters_and_emoji(terminal: TerminalPage) -> None:
@@ -250,6 +247,7 @@ async def test_the_end_of_the_shell_is_told_and_another_started(terminal: Termin
 
 
 async def test_a_deleted_sandbox_is_gone(terminal: TerminalPage, stack: Stack, sandbox: str) -> None:
+    terminal.asks_for_what_is_gone = True
     async with AsyncSandboxClient(api_endpoint=stack.api_endpoint, api_key=stack.api_key) as client:
         await client.delete_sandbox(sandbox)
         await terminal.until_state("gone")

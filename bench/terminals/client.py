@@ -55,8 +55,12 @@ class Door:
 class Shell:
     """One open terminal. It answers pings and acknowledges what it reads, unless it is told not to."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
+    def __init__(self, door: Door, address: str) -> None:
+        self._door = door
+        self._address = address
+        self._client = str(uuid4())
+        self._socket: ClientConnection
+        self._reading: asyncio.Task[None]
         self._typed = 0
         self._taken = 0
         self._acknowledges = True
@@ -68,7 +72,28 @@ class Shell:
         self.at = 0.0
         """When that came."""
         self.tail = bytearray()
+
+    async def connect(self) -> None:
+        """Come for the first time, or again from the last byte that was read."""
+        # A browser sends no pings of the protocol's own, so neither does this.
+        self._socket = await connect(
+            self._address,
+            origin=self._door.stack.console_url,  # type: ignore[arg-type]  # websockets has a type of its own for text
+            additional_headers={"Cookie": self._door.cookies},
+            max_size=None,
+            ping_interval=None,
+        )
+        await self._say(type="open", client=self._client, offset=self.end, rows=24, cols=80)
         self._reading = asyncio.create_task(self._read())
+
+    async def come_back(self) -> None:
+        """Leave without a word, as a page that froze, and connect again."""
+        self._reading.cancel()
+        await asyncio.wait({self._reading})
+        self._socket.transport.abort()
+        self._acknowledges = True
+        self._reads.set()
+        await self.connect()
 
     async def type(self, data: bytes) -> None:
         """Send keystrokes."""
@@ -78,7 +103,7 @@ class Shell:
     async def interrupt(self) -> None:
         """Press Ctrl-C: the page sends the key, and asks that the rest of a flood be passed over."""
         await self.type(INTERRUPT)
-        await self._socket.send(json.dumps({"type": "skip"}))
+        await self._say(type="skip")
 
     async def reach(self, offset: int) -> None:
         """Wait for output up to this offset."""
@@ -137,7 +162,7 @@ class Shell:
             if isinstance(message, bytes):
                 await self._take(message)
             elif (control := json.loads(message))["type"] == "ping":
-                await self._socket.send(json.dumps({"type": "pong", "id": control["id"]}))
+                await self._say(type="pong", id=control["id"])
             elif control["type"] == "gap":
                 self.end = max(self.end, control["to"])
 
@@ -152,7 +177,10 @@ class Shell:
 
     async def _acknowledge(self) -> None:
         self._taken = self.end
-        await self._socket.send(json.dumps({"type": "taken", "offset": self.end}))
+        await self._say(type="taken", offset=self.end)
+
+    async def _say(self, **message: object) -> None:
+        await self._socket.send(json.dumps(message))
 
 
 @asynccontextmanager
@@ -162,23 +190,11 @@ async def shells(door: Door, sandboxes: list[str], count: int) -> AsyncIterator[
     try:
         for number in range(count):
             address = await asyncio.to_thread(door.make, sandboxes[number % len(sandboxes)])
-            opened.append(await _open(door, address))
+            shell = Shell(door, address)
+            await shell.connect()
+            opened.append(shell)
+            await shell.until(b"# ")
         yield opened
     finally:
         for shell in opened:
             await shell.close()
-
-
-async def _open(door: Door, address: str) -> Shell:
-    # A browser sends no pings of the protocol's own, so neither does this.
-    socket = await connect(
-        address,
-        origin=door.stack.console_url,  # type: ignore[arg-type]  # websockets has a type of its own for text
-        additional_headers={"Cookie": door.cookies},
-        max_size=None,
-        ping_interval=None,
-    )
-    shell = Shell(socket)
-    await socket.send(json.dumps({"type": "open", "client": str(uuid4()), "offset": 0, "rows": 24, "cols": 80}))
-    await shell.until(b"# ")
-    return shell

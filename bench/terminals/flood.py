@@ -111,6 +111,10 @@ async def _measure(door: Door, sandbox: str, pids: dict[str, int], size: Size) -
             if number:
                 await _flood(opened)
                 await asyncio.sleep(size.pause)
+            else:
+                # A page that answers no ping is given up before a minute is over.
+                for shell in _deaf(opened):
+                    await shell.come_back()
             for shell in opened:
                 await _interrupt(shell, prompt)
             if not number:
@@ -121,9 +125,13 @@ async def _measure(door: Door, sandbox: str, pids: dict[str, int], size: Size) -
 
 
 async def _flood(opened: list[Shell]) -> None:
-    for number, shell in enumerate(opened):
+    for shell in opened:
         await shell.run(b"yes", b"y\r\ny\r\n")
-        shell.neglect(deaf=number % 2 == 0)
+        shell.neglect(deaf=shell in _deaf(opened))
+
+
+def _deaf(opened: list[Shell]) -> list[Shell]:
+    return opened[::2]
 
 
 async def _watch(memory: dict[str, Growth], pids: dict[str, int], seconds: float) -> None:

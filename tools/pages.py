@@ -7,7 +7,7 @@ what a person does there first.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,35 +41,37 @@ class Shown:
     ready: str = "h1"
     heavy: bool = False
     """Whether it has the terminal or the editor, which may weigh more."""
+    least: Literal["viewer", "member", "admin"] = "viewer"
+    """The role that opens it: others of the team are told which do."""
 
 
 PAGES = (
     Shown("overview", ""),
     Shown("sandboxes", "sandboxes/", ready="tr[data-key]"),
-    Shown("sandbox-new", "sandboxes/new?template=python", ready="#takes dl"),
+    Shown("sandbox-new", "sandboxes/new?template=python", ready="#takes dl", least="member"),
     Shown("sandbox", "sandboxes/web-scraper/"),
     Shown("sandbox-commands", "sandboxes/web-scraper/commands/"),
     Shown("sandbox-metrics", "sandboxes/web-scraper/metrics/"),
     Shown("sandbox-processes", "sandboxes/web-scraper/processes/"),
     Shown("sandbox-ports", "sandboxes/web-scraper/ports/"),
     Shown("sandbox-timeline", "sandboxes/web-scraper/timeline/"),
-    Shown("sandbox-settings", "sandboxes/web-scraper/settings/"),
+    Shown("sandbox-settings", "sandboxes/web-scraper/settings/", least="member"),
     Shown("sandbox-delete", "sandboxes/web-scraper/", before=_open_delete),
     Shown("history", "history/", ready="tr[data-key]"),
     Shown("templates", "templates/", ready="tr[data-key]"),
     Shown("template", "templates/build-and-test/"),
-    Shown("template-new", "templates/new?from=build-and-test", ready="#takes dl"),
+    Shown("template-new", "templates/new?from=build-and-test", ready="#takes dl", least="member"),
     Shown("volumes", "volumes/", ready="tr[data-key]"),
     Shown("volume", "volumes/datasets/"),
-    Shown("volume-new", "volumes/new"),
+    Shown("volume-new", "volumes/new", least="member"),
     Shown("pools", "pools/", ready="tr[data-key]"),
     Shown("pool", "pools/warm-python/"),
-    Shown("pool-new", "pools/new"),
+    Shown("pool-new", "pools/new", least="member"),
     Shown("recordings", "recordings/"),
-    Shown("recording-setting", "recordings/setting"),
+    Shown("recording-setting", "recordings/setting", least="admin"),
     Shown("activity", "activity/"),
     Shown("team", "team/"),
-    Shown("member-new", "team/members/new"),
+    Shown("member-new", "team/members/new", least="admin"),
     Shown("palette", "", before=_open_palette),
     Shown("shortcuts", "sandboxes/", before=_open_shortcuts),
 )

@@ -113,9 +113,13 @@ class Shell:
 
     async def until(self, wanted: bytes) -> None:
         """Wait for this in the output that came since ``forget``."""
-        async with asyncio.timeout(WITHIN):
-            while wanted not in self.tail:
-                await self._change()
+        try:
+            async with asyncio.timeout(WITHIN):
+                while wanted not in self.tail:
+                    await self._change()
+        except TimeoutError:
+            end = bytes(self.tail[-200:])
+            raise AssertionError(f"{wanted!r} never came; {self.end} bytes did, at the end {end!r}") from None
 
     def forget(self) -> None:
         """What came up to now is not looked at any more."""
@@ -163,6 +167,8 @@ class Shell:
                 await self._take(message)
             elif (control := json.loads(message))["type"] == "ping":
                 await self._say(type="pong", id=control["id"])
+            elif control["type"] == "refused":
+                raise AssertionError(f"typing from {control['offset']} on was dropped")
             elif control["type"] == "gap":
                 self.end = max(self.end, control["to"])
 

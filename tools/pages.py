@@ -68,7 +68,7 @@ PAGES = (
     Shown("pool", "pools/warm-python/"),
     Shown("pool-new", "pools/new", least="member"),
     Shown("recordings", "recordings/"),
-    Shown("recording-setting", "recordings/setting", least="admin"),
+    Shown("recording-setting", "recordings/setting", ready="#dialog-title", least="admin"),
     Shown("activity", "activity/"),
     Shown("team", "team/"),
     Shown("member-new", "team/members/new", least="admin"),

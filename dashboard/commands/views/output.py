@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
     from dashboard.commands.attach import Attached
     from dashboard.teams.access import Access
-    from sandboxcore import OutputChunk
+    from sandboxcore import CommandRecord, OutputChunk
 
 STREAMS = {"stdout": {"stdout"}, "stderr": {"stderr"}, "both": {"stdout", "stderr"}}
 PAUSE = 0.5
-"""A command that runs and has said nothing for so many seconds has said what there is so far."""
+"""A command that runs and, after all that was there when it was asked, says nothing for so many seconds has said all
+that there is so far."""
+SILENCE = 10.0
+"""Seconds without a word for which what is still to come is waited for."""
 MOST = 64 * 1024 * 1024
 """Bytes of the file of a command that does not stop talking."""
 
@@ -38,8 +41,7 @@ async def command_output(request: HttpRequest, access: Access, name: str, comman
     stream = request.GET.get("stream", "both")
     wanted = STREAMS.get(stream, STREAMS["both"])
     record = await attempt(client_for(access.team, access.user).get_command(name, command_id))
-    over = not isinstance(record, Problem) and record.status != "running"
-    pieces = _pieces(access, name, command_id, wanted, None if over else PAUSE)
+    pieces = _pieces(access, name, command_id, wanted, record)
     try:
         first = await anext(pieces, b"")
     except Closing as closing:
@@ -71,15 +73,21 @@ async def _all(access: Access, first: bytes, rest: AsyncIterator[bytes]) -> Asyn
 
 
 async def _pieces(
-    access: Access, name: str, command_id: str, wanted: set[str], pause: float | None
+    access: Access, name: str, command_id: str, wanted: set[str], record: CommandRecord | Problem
 ) -> AsyncIterator[bytes]:
-    """The output of the wanted streams, until it pauses for ``pause`` seconds. Raises ``Closing``."""
+    """The output of the wanted streams: all of it, or what there is so far. Raises ``Closing``."""
+    missing = {"stdout": 0, "stderr": 0}
+    if not isinstance(record, Problem):
+        missing = {"stdout": record.stdout_bytes, "stderr": record.stderr_bytes}
+    over = not isinstance(record, Problem) and record.status != "running"
     sent = 0
     async with attach(access, name, command_id) as command:
         while sent < MOST:
-            event = await _next(command, pause)
+            is_all_there = not any(missing.values()) and not isinstance(record, Problem)
+            event = await _next(command, None if over else PAUSE if is_all_there else SILENCE)
             if event is None:
                 return
+            missing[event.stream] = max(0, missing[event.stream] - _span(event))
             if event.stream in wanted:
                 piece = _bytes(event)
                 sent += len(piece)
@@ -94,6 +102,11 @@ async def _next(command: Attached, pause: float | None) -> OutputChunk | None:
     except TimeoutError:
         return None
     return None if isinstance(event, Ended) else event
+
+
+def _span(event: OutputChunk) -> int:
+    """Bytes of the stream that the event stands for."""
+    return event.end - event.start if isinstance(event, Gap) else len(event.data.encode())
 
 
 def _bytes(event: OutputChunk) -> bytes:

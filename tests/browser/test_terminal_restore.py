@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,35 +15,38 @@ if TYPE_CHECKING:
     from tests.browser.pages import Pages
     from tests.browser.site import Seats, Site
 
-# What is on the screen, and what ends it. Each leaves something that text alone does not tell.
+# What is on the screen, what a line of it is like once all of it is there, and what ends it. Each leaves something that
+# text alone does not tell.
 ATTRIBUTES = (
     r"printf '\e[1mbold\e[0m \e[3;4:3;58:2::255:100:0mcurly\e[0m \e[38;2;10;200;30;48;5;52mtrue\e[0m "
     r"\e]8;;https://example.org\e\\link\e]8;;\e\\ \e[7minverse\e[0m \e[9mstruck\e[0m 漢字 👩‍👩‍👧 é\n'; "
     r"printf '\e[5;12r\e[6;3H\e[33;44m\e7\e[2;2H\e(0lqk\e(B\e[?25l\e[3g\e[8;10H\eH\e[?1h\e[4l\e[35mpen'; read -r"
 )
-PROGRAMS: dict[str, tuple[str, list[str]]] = {
-    "attributes": (ATTRIBUTES, ["\r"]),
-    "vim": ("vim -u NONE -c 'set number hlsearch' -c '/daemon' /etc/passwd", ["\x1b", ":q!\r"]),
-    "less": ("seq 500 | less -N +200", ["q"]),
-    "top": ("top -d 999", ["q"]),
-    "python": ("python3 -q", ["exit()\r"]),
+PROGRAMS: dict[str, tuple[str, str, list[str]]] = {
+    "attributes": (ATTRIBUTES, r"^ {9}pen$", ["\r"]),
+    "vim": ("vim -u NONE -c 'set number hlsearch' -c '/daemon' /etc/passwd", "^ +2 daemon:", ["\x1b", ":q!\r"]),
+    "less": ("seq 500 | less -N +200", "^ +200 200", ["q"]),
+    "top": ("top -d 999", "PID USER", ["q"]),
+    "python": ("python3 -q", "^>>>", ["exit()\r"]),
     "progress": (
         "python3 -c 'import time,sys;"
         '[(sys.stdout.write("\\r[%s%s] %d%%" % ("#"*(i//5), "."*(20-i//5), i)), sys.stdout.flush(), time.sleep(.003))'
         " for i in range(61)]; input()'",
+        "60%$",
         ["\r"],
     ),
     "tmux": (
         "tmux -f /dev/null new-session 'printf left; exec cat' \\; split-window -h 'printf right; exec cat'",
+        "^left.*right",
         ["\x04", "\x04"],
     ),
 }
-CURSES = """python3 -c 'import curses
-def main(screen):
-    curses.start_color(); curses.init_pair(1, 3, 4); screen.border(); screen.keypad(True)
-    screen.addstr(2, 4, "colours", curses.color_pair(1) | curses.A_BOLD); screen.addch(3, 4, curses.ACS_DIAMOND)
-    screen.refresh(); screen.getch()
-curses.wrapper(main)'"""
+CURSES = (
+    r"python3 -c $'import curses\ndef main(screen):\n"
+    r" curses.start_color(); curses.init_pair(1, 3, 4); screen.border(); screen.keypad(True)\n"
+    r" screen.addstr(2, 4, \"colours\", curses.color_pair(1) | curses.A_BOLD); screen.addch(3, 4, curses.ACS_DIAMOND)\n"
+    r" screen.refresh(); screen.getch()\ncurses.wrapper(main)'"
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +63,11 @@ def site(seats: Seats) -> Iterator[Site]:
 async def test_it_works(page_as: Pages) -> None:
     """Every program in turn, in one shell: what is above it is compared too."""
     terminal = await open_shell(page_as)
-    for name, (command, leave) in {**PROGRAMS, "curses": (CURSES, ["q"])}.items():
+    for name, (command, ready, leave) in {**PROGRAMS, "curses": (CURSES, "^. {3}colours", ["q"])}.items():
         await terminal.run("clear" if name == "attributes" else f"echo {name}")
         await terminal.until_quiet()
         await terminal.run(f"{command}; echo left {name}")
+        await terminal.until(lambda lines, ready=ready: any(re.search(ready, line) for line in lines))  # type: ignore[misc]
         before = await terminal.state()
         await terminal.come_back()
         assert await terminal.page.evaluate("__terminal.pane.restored"), name

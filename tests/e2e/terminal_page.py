@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 WITHIN = 30.0
 
+# What the browser says by itself when a try to reconnect fails, a part of the page cannot be asked for, or a page is
+# left while it asks for one.
+NO_PROBLEMS = (
+    "WebSocket connection to",
+    "Failed to load resource: net::ERR_INTERNET_DISCONNECTED",
+    "htmx:sendAbort,",
+    "htmx:afterRequest,",
+)
+
 BUFFER = """() => {
   const buffer = __terminal.terminal.buffer.active;
   const lines = [];
@@ -85,8 +94,7 @@ class TerminalPage:
     def _complaint(self, text: str) -> None:
         if self.asks_for_what_is_gone and "status of 404" in text:
             return
-        # What the browser says by itself when a try to reconnect fails, or a part of the page cannot be asked for.
-        if not text.startswith(("WebSocket connection to", "Failed to load resource: net::ERR_INTERNET_DISCONNECTED")):
+        if not text.startswith(NO_PROBLEMS):
             self.problems.append(text)
 
     def _frame(self, load: Load, payload: bytes | str) -> None:

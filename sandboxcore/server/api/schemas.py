@@ -276,7 +276,7 @@ class TemplateOut(Body):
     created_by: str
 
 
-class HeldOut(Body):
+class BoxResourcesOut(Body):
     """What a sandbox holds of its workspace's limits, and so may use."""
 
     cpu_millis: Annotated[int, Field(description="Thousandths of a core.")]
@@ -312,7 +312,7 @@ class BoxOut(Body):
     pool_name: str | None
     last_activity_at: str
     stop_reason: str | None
-    resources: Annotated[HeldOut | None, Field(description="Only with `include=usage`.")] = None
+    resources: Annotated[BoxResourcesOut | None, Field(description="Only with `include=usage`.")] = None
     usage: Annotated[
         BoxUsageOut | None, Field(description="Only with `include=usage`; null before it is measured.")
     ] = None

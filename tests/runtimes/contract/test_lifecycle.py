@@ -67,9 +67,11 @@ async def test_ids_that_are_no_ids(runtime: Runtime) -> None:
 async def test_usage(runtime: Runtime, box: RuntimeSandbox) -> None:
     peer = await Peer.run(box.shim_socket, "echo up; sleep 60")
     await peer.until(b"up")
-    usage = await runtime.usage(box.id)
+    async with asyncio.timeout(10):
+        # A process that is being made or replaced holds nothing for a moment.
+        while (usage := await runtime.usage(box.id)).memory_bytes == 0:
+            await asyncio.sleep(0.01)
     assert usage.pids is None or usage.pids >= 1
-    assert usage.memory_bytes is None or usage.memory_bytes > 0
     assert usage.cpu_seconds is None or usage.cpu_seconds >= 0
     with pytest.raises(SandboxGoneError):
         await runtime.usage(NOBODY)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 REPLAY_PAUSE = 0.1
 """Output of a server that does not tell its end: after a pause of so many seconds it has caught up with the shell."""
+SKIP_SECONDS = 2.0
+"""A skip that takes longer is given up: what was held is shown."""
 REPLAY_BYTES = 4 * 1024 * 1024
 """No replay is longer than the buffer that it comes from."""
 
@@ -34,26 +36,36 @@ class OutputPump:
         self._held: list[Event] = []
         """What came since the page asked to skip: shown after all if the server had nothing to skip."""
         self._jumped = False
+        self._hold_until = 0.0
+        self._coming: asyncio.Future[Event] | None = None
+        self._clock = asyncio.get_running_loop().time
 
     async def run(self) -> NoReturn:
         """Until cancelled. Raises ``Closing`` when the shell has ended."""
-        while True:
-            if not self._terminal.has_unread:
-                await self._line.window.room()
-            await self._pass_on(await self._next())
+        try:
+            while True:
+                if not self._terminal.has_unread:
+                    await self._line.window.room()
+                event = await self._next()
+                if event is not None:
+                    await self._pass_on(event)
+        finally:
+            if self._coming is not None:
+                self._coming.cancel()
 
     async def _pass_on(self, event: Event) -> None:
-        if self._seat.skipping and not isinstance(event, Taken | Ended):
+        if self._seat.skipping and not isinstance(event, Taken):
             await self._skip(event)
             return
         match event:
+            case Skipped():  # of a skip that was given up
+                pass
             case Output(offset, data):
                 await self._line.window.room()
                 await self._line.show(offset, data)
                 self._seat.shown(self._line.window.sent)
             case Lost(start, end):
-                self._line.window.skip(end)
-                await self._line.say({"type": "gap", "from": start, "to": end})
+                await self._lose(start, end)
             case Modes(sequence, end):
                 await self._line.say({"type": "modes", "sequence": sequence})
                 if self._seat.replaying:
@@ -69,19 +81,30 @@ class OutputPump:
 
     async def _skip(self, event: Event) -> None:
         """Hold what comes until the skip is done, then tell of the gap, or of what was held if there is none."""
+        if not self._held:
+            self._hold_until = self._clock() + SKIP_SECONDS
         if isinstance(event, Lost):
             self._held.clear()
             self._jumped = True
-        elif not isinstance(event, Skipped):
-            self._held.append(event)
-        else:
-            self._seat.skipping = False
+        if isinstance(event, Skipped):
             if self._jumped:
-                start, end = self._line.window.sent, self._start_of_held(event.offset)
-                self._held.insert(0, Lost(start, end))
-            self._line.window.hurry(False)
-            self._terminal.unread(self._held)
-            self._held, self._jumped = [], False
+                await self._lose(self._line.window.sent, self._start_of_held(event.offset))
+            await self._end_skip()
+        elif not isinstance(event, Lost):
+            self._held.append(event)
+            if isinstance(event, Ended) or self._clock() > self._hold_until:
+                await self._end_skip()
+
+    async def _end_skip(self) -> None:
+        self._seat.skipping = False
+        self._line.window.hurry(False)
+        await self._line.say({"type": "skipped"})
+        self._terminal.unread(self._held)
+        self._held, self._jumped = [], False
+
+    async def _lose(self, start: int, end: int) -> None:
+        self._line.window.skip(end)
+        await self._line.say({"type": "gap", "from": start, "to": end})
 
     def _start_of_held(self, otherwise: int) -> int:
         return next((event.offset for event in self._held if isinstance(event, Output)), otherwise)
@@ -90,15 +113,27 @@ class OutputPump:
         self._seat.replaying = False
         await self._line.say({"type": "live", "offset": offset})
 
-    async def _next(self) -> Event:
-        """The shell's next event; tells the page when the replay of old output has come to its end."""
-        if not self._seat.replaying:
+    async def _next(self) -> Event | None:
+        """The shell's next event; None when none came for so long that something else was done instead."""
+        patience = self._patience()
+        if self._terminal.has_unread or (patience is None and self._coming is None):
             return await self._terminal.next()
-        coming = asyncio.ensure_future(self._terminal.next())
-        try:
-            done, _ = await asyncio.wait({coming}, timeout=REPLAY_PAUSE)
-            if self._seat.expected is None and (not done or self._line.window.sent - self._seat.start > REPLAY_BYTES):
+        coming = self._coming = self._coming or asyncio.ensure_future(self._terminal.next())
+        done, _ = await asyncio.wait({coming}, timeout=patience)
+        if self._seat.replaying and self._seat.expected is None:
+            if not done or self._line.window.sent - self._seat.start > REPLAY_BYTES:
                 await self._go_live(self._line.window.sent)
-            return await coming
-        finally:
-            coming.cancel()
+        elif not done and self._held:
+            await self._end_skip()
+        if not done:
+            return None
+        self._coming = None
+        return coming.result()
+
+    def _patience(self) -> float | None:
+        """Seconds that the shell's next event is waited for before the page is told something else; None for ever."""
+        if self._seat.replaying and self._seat.expected is None:
+            return REPLAY_PAUSE
+        if self._held:
+            return max(0.0, self._hold_until - self._clock())
+        return None

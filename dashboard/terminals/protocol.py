@@ -10,7 +10,8 @@ from the page
     ``open``      first message: ``client, offset, rows, cols``; ``offset`` is the first byte of output wanted
     ``taken``     ``offset``: output before it has been drawn; the console keeps ``OUTPUT_WINDOW`` beyond it in flight
     ``resize``    ``rows, cols``: the size that this page would give the shell
-    ``skip``      what was not sent yet is to be passed over but for its end: the person has interrupted a flood
+    ``skip``      what was not sent yet is to be passed over but for its end: the person has interrupted a flood;
+                  ``skipped`` answers it
     ``redraw``    the program on the screen is to draw it again
     ``keyboard``  ``to``: the page (``id`` of ``people``) that is to have the keyboard; this page may always take it
     ``ping``      ``id``; and ``pong`` in answer to one
@@ -23,6 +24,7 @@ from the console
     ``live``      ``offset``: output before it is a replay, whose questions to the terminal were answered long ago
     ``answer``    ``on``: whether this page's terminal is the one that answers such questions
     ``gap``       ``from, to``: output that is no longer kept, or that ``skip`` has passed over
+    ``skipped``   after a ``gap`` if there is one: what comes now is behind what was passed over
     ``modes``     ``sequence``: brings a terminal that has not seen what came before to the modes that hold here
     ``taken``     ``offset``: typing before it was taken by the shell's session, which remembers it
     ``refused``   ``offset``: typing from it on is dropped; somebody else has the keyboard

@@ -52,7 +52,9 @@ async def pump_wishes(line: Line, terminal: Terminal, seat: Seat) -> NoReturn:
     """What the page wants done."""
     while True:
         wish = await line.wish()
-        if wish == "skip" and seat.expected is not None and not seat.skipping:
+        if wish == "skip" and seat.expected is None:
+            line.post({"type": "skipped"})
+        elif wish == "skip" and not seat.skipping:
             await line.typed.join()  # the key that stops the flood goes first
             seat.skipping = True
             line.window.hurry(True)

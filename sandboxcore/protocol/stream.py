@@ -72,6 +72,7 @@ class CommandStream:
         self._size = (0, 0)
         self._used = 0
         self._typed: deque[tuple[int, str]] = deque()
+        self._skip: str | None = None
         self._offsets: dict[StreamName, int] = {"stdout": stdout_offset, "stderr": stderr_offset}
         self._parts: dict[StreamName, list[str]] = {"stdout": [], "stderr": []}
 
@@ -113,6 +114,15 @@ class CommandStream:
         """Numbered input that is not known to be taken, for a new connection."""
         return [message for _, message in self._typed]
 
+    def skip(self, keep: int) -> str:
+        """The message that passes waiting output over; it is due until ``Skipped`` has come."""
+        self._skip = commands.skip(keep)
+        return self._skip
+
+    def due(self) -> list[str]:
+        """What a new connection has to be told after its opening, because the one before may not have brought it."""
+        return self.typed() + ([] if self._skip is None else [self._skip])
+
     def ack(self) -> str | None:
         """The message that acknowledges the output given out so far, when there is enough of it to be worth one."""
         if not self._window or self._used < self._window // 4:
@@ -145,6 +155,7 @@ class CommandStream:
         if kind == "input":
             return self._taken(Fields(message, "input"))
         if kind == "skipped":
+            self._skip = None
             return [Skipped(self.stdout_offset)]
         if kind == "started":
             self._begin(Fields(message, "started"))

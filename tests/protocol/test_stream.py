@@ -265,3 +265,12 @@ def test_nothing_is_acknowledged_without_a_window() -> None:
     stream.receive(output("x" * 100_000, 0))
     assert stream.ack() is None
     assert stream.receive(message("skipped")) == [Skipped(100_000)]
+
+
+def test_a_skip_is_asked_again_on_a_new_connection_until_it_is_done() -> None:
+    stream = attached()
+    asked = stream.skip(100)
+    assert json.loads(asked) == {"type": "skip", "keep": 100}
+    assert stream.due() == [asked]
+    stream.receive(message("skipped"))
+    assert stream.due() == []

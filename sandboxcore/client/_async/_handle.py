@@ -115,7 +115,7 @@ class AsyncCommandHandle:
 
     async def skip(self, keep: int) -> None:
         """Pass over the output that waits at the server, but for its last ``keep`` bytes; ``Skipped`` tells when."""
-        await self._link.send_now(commands.skip(keep))
+        await self._link.send_now(self._link.stream.skip(keep))
 
     async def close_stdin(self) -> None:
         """End the command's standard input, after all that was sent before."""

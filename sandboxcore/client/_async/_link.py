@@ -258,7 +258,7 @@ class AsyncLink:
         self._asked = True
         try:
             await websocket.send(self.stream.opening())
-            for message in self.stream.typed():
+            for message in self.stream.due():
                 await websocket.send(message)
             if self._killed:
                 await websocket.send(commands.kill())

@@ -116,7 +116,7 @@ class CommandHandle:
 
     def skip(self, keep: int) -> None:
         """Pass over the output that waits at the server, but for its last ``keep`` bytes; ``Skipped`` tells when."""
-        self._link.send_now(commands.skip(keep))
+        self._link.send_now(self._link.stream.skip(keep))
 
     def close_stdin(self) -> None:
         """End the command's standard input, after all that was sent before."""

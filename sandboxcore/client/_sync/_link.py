@@ -259,7 +259,7 @@ class Link:
         self._asked = True
         try:
             websocket.send(self.stream.opening())
-            for message in self.stream.typed():
+            for message in self.stream.due():
                 websocket.send(message)
             if self._killed:
                 websocket.send(commands.kill())

@@ -18,6 +18,7 @@ export class OutputFeed {
     this.missing = 0; // bytes that were lost for this page
     this.queue = []; // {parts, size, end, after}
     this.busy = false;
+    this.held = false; // nothing more is drawn for now
     this.acknowledged = 0;
     this.awaited = null; // {offset, then}
     this.writing = [];
@@ -80,6 +81,17 @@ export class OutputFeed {
     if (text) this.push(encoder.encode(text));
   }
 
+  /** Draw nothing until `release`. */
+  hold() {
+    this.held = true;
+  }
+
+  release() {
+    if (!this.held) return;
+    this.held = false;
+    if (!this.busy) this.draw();
+  }
+
   dropQueue() {
     const dropped = this.queue;
     this.queue = [];
@@ -109,7 +121,7 @@ export class OutputFeed {
   }
 
   draw() {
-    const piece = this.queue.shift();
+    const piece = this.held ? undefined : this.queue.shift();
     this.busy = Boolean(piece);
     this.settled = !piece;
     if (!piece) return;

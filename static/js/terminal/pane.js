@@ -80,6 +80,7 @@ export class Pane extends EventTarget {
     const on = (type, then) => transport.addEventListener(type, ({ detail }) => then(detail));
     on("output", ({ offset, bytes }) => feed.output(offset, bytes));
     on("gap", ({ from, to }) => this.lost(from, to));
+    on("skipped", () => this.goOn());
     on("modes", ({ sequence }) => this.modes(sequence));
     on("live", ({ offset }) => live(offset));
     on("answer", ({ on: chosen }) => (answers.chosen = chosen));
@@ -102,6 +103,7 @@ export class Pane extends EventTarget {
 
   stand(state) {
     this.state = state;
+    if (state.name !== "connected") this.goOn();
     const over = this.transport.over;
     this.terminal.options.disableStdin = state.name === "connected" ? state.readOnly : over;
     this.terminal.options.cursorBlink = !over;
@@ -118,9 +120,7 @@ export class Pane extends EventTarget {
   }
 
   lost(from, to) {
-    const skipped = performance.now() - (this.skippedAt ?? -SKIP_WITHIN) < SKIP_WITHIN;
-    this.skippedAt = undefined;
-    this.feed.gap(from, to, skipped);
+    this.feed.gap(from, to, Boolean(this.skipping));
     this.jumped = true;
     this.redraw();
     this.memory?.soon();
@@ -156,10 +156,21 @@ export class Pane extends EventTarget {
     this.transport.type(data);
     // Nobody waits for the rest of a flood that was interrupted. After the key, so that what is passed over ends behind
     // what the key has stopped; where little waits at the sandbox, nothing is.
-    if (data === "\x03") {
-      this.skippedAt = performance.now();
-      this.transport.skip();
-    }
+    if (data === "\x03") this.skip();
+  }
+
+  skip() {
+    if (!this.transport.skip()) return;
+    clearTimeout(this.skipping);
+    this.skipping = setTimeout(() => this.goOn(), SKIP_WITHIN);
+    this.feed.hold();
+  }
+
+  // What waited before the key has been passed over, or there was none.
+  goOn() {
+    clearTimeout(this.skipping);
+    this.skipping = undefined;
+    this.feed.release();
   }
 
   meet(people) {

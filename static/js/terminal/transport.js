@@ -88,9 +88,10 @@ export class Transport extends EventTarget {
     if (this.open) this.say({ type: "taken", offset });
   }
 
-  /** Ask to pass over the output that waits at the sandbox: the person has interrupted a flood. */
+  /** Ask to pass over the output that waits at the sandbox: the person has interrupted a flood. False if not asked. */
   skip() {
     if (this.open) this.say({ type: "skip" });
+    return this.open;
   }
 
   /** Have the program on the screen draw it again. */

@@ -81,7 +81,9 @@ class FakeTerminal:
         self.back = [*events, *self.back]
 
     async def skip(self) -> None:
-        self.skips += 1
+        async with self.changed:
+            self.skips += 1
+            self.changed.notify_all()
 
     def skipped(self, offset: int) -> None:
         self.events.put_nowait(Skipped(offset))

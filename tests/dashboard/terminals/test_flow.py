@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dashboard.sockets import CloseCode
-from dashboard.terminals.events import Lost, Modes, Output
+from dashboard.terminals import output
+from dashboard.terminals.events import Ended, Lost, Modes, Output
 from dashboard.terminals.line import INPUT_MESSAGES
 from dashboard.terminals.protocol import OUTPUT_WINDOW, Size
 
@@ -312,6 +313,7 @@ async def test_a_flood_is_skipped_when_the_page_asks(page: MakePage, fakes: Shel
     terminal.skipped(end + 1_000_000)
     terminal.say("newest", end + 1_000_000)
     assert await one.until("gap") == {"type": "gap", "from": OUTPUT_WINDOW, "to": end + 1_000_000}
+    await one.until("skipped")
     assert (await one.until("modes"))["sequence"] == "\x1b[?1h"
     await one.tell(type="taken", offset=end + 1_000_000)
     assert (await one.until("output"))["output"] == (end + 1_000_000, b"newest")
@@ -332,6 +334,38 @@ async def test_what_came_before_a_skip_that_skipped_nothing_is_shown(page: MakeP
     fakes.terminals[0].skipped(6 * PIECE)
     await one.tell(type="taken", offset=OUTPUT_WINDOW)
     assert await outputs(one, 6 * PIECE) == 6 * PIECE
+
+
+async def test_a_skip_that_is_never_done_is_given_up(
+    page: MakePage, fakes: Shells_, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was held is shown, and an answer that comes after all does no harm."""
+    monkeypatch.setattr(output, "SKIP_SECONDS", 0.05)
+    fakes.prepare = numbering
+    one = await page()
+    await one.open()
+    terminal = fakes.terminals[0]
+    await one.tell(type="skip")
+    await terminal.until(lambda: terminal.skips == 1)
+    terminal.say("held", 0)
+    await one.until("skipped")
+    assert (await one.until("output"))["output"] == (0, b"held")
+    terminal.skipped(4)
+    terminal.say("more", 4)
+    assert (await one.until("output"))["output"] == (4, b"more")
+
+
+async def test_a_shell_that_ends_while_a_page_skips_shows_its_last_words(page: MakePage, fakes: Shells_) -> None:
+    fakes.prepare = numbering
+    one = await page()
+    await one.open()
+    terminal = fakes.terminals[0]
+    await one.tell(type="skip")
+    await terminal.until(lambda: terminal.skips == 1)
+    terminal.say("bye", 0)
+    terminal.events.put_nowait(Ended(0))
+    assert (await one.until("output"))["output"] == (0, b"bye")
+    assert (await one.until("exit"))["exit_code"] == 0
 
 
 async def test_a_redraw_is_for_who_has_the_keyboard(page: MakePage, fakes: Shells_, cast: Cast) -> None:

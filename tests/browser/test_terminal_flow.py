@@ -105,9 +105,9 @@ async def test_a_page_that_draws_slowly_loses_nothing_to_others(page_as: Pages) 
         """() => {
           const { feed } = __terminal;
           const write = feed.write;
-          feed.held = [];
-          feed.write = (bytes, done) => feed.held.push(() => write(bytes, done));
-          feed.letGo = () => { feed.write = write; feed.held.splice(0).forEach((draw) => draw()); };
+          feed.undrawn = [];
+          feed.write = (bytes, done) => feed.undrawn.push(() => write(bytes, done));
+          feed.letGo = () => { feed.write = write; feed.undrawn.splice(0).forEach((draw) => draw()); };
         }"""
     )
     await quick.page.bring_to_front()

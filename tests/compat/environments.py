@@ -65,7 +65,7 @@ def _prepare_one(version: str, folder: Path) -> Path:
 def _build(version: str, into: Path) -> None:
     venv.create(into, with_pip=False, symlinks=True)
     python = into / "bin" / "python"
-    _pip(python, "install", "--no-warn-script-location", f"langsmith[sandbox]=={version}")
+    _pip(python, "install", "--no-compile", "--no-warn-script-location", f"langsmith[sandbox]=={version}")
     (into / _RECORD).write_text(_pip(python, "freeze", "--all"))
 
 

@@ -89,9 +89,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "dashboard.static_files.StaticFilesMiddleware",
-    # Pages, fragments and files that lists give. Against what compression may give away of a page's secrets, Django
+    # Pages and fragments. Against what compression may give away of a page's secrets, Django
     # adds a random number of bytes to each answer and masks the token of forms anew in each.
-    "django.middleware.gzip.GZipMiddleware",
+    "dashboard.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -96,7 +96,6 @@ def csv_view(spec: ListSpec[R]) -> TeamView:
         name = f"{spec.title.lower().replace(' ', '-')}-{timezone.now():%Y-%m-%d-%H%M}.csv"
         answer["Content-Disposition"] = f'attachment; filename="{name}"'
         answer["Cache-Control"] = "private, no-store"
-        answer["Content-Encoding"] = "identity"  # compressed as it comes, a long file could reach a browser cut short
         return answer
 
     return view

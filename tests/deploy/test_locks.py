@@ -19,7 +19,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     [("runtime", {"server", "console", "docker", "kubernetes"}), ("dev", set(PROJECT["optional-dependencies"]))],
 )
 def test_it_works(lock: str, extras: set[str]) -> None:
-    locked = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (ROOT / "requirements" / f"{lock}.lock").read_text(), re.M))
+    locked = dict(
+        re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (ROOT / "requirements" / f"{lock}.lock").read_text(), re.MULTILINE)
+    )
     versions = {canonicalize_name(name): version for name, version in locked.items()}
     named = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
     wanted = [Requirement(line) for line in named]

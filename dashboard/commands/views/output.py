@@ -52,8 +52,6 @@ async def command_output(request: HttpRequest, access: Access, name: str, comman
         f'attachment; filename="{name}-{short}-{stream if stream in STREAMS else "both"}.txt"'
     )
     response["Cache-Control"] = "private, no-store"
-    # Compressed as it comes, a file of many pieces reached a browser cut short.
-    response["Content-Encoding"] = "identity"
     return response
 
 

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 HOSTILE = (
     r"printf '<script>document.title=1</script>\033]0;t\007 \033[31mred\033[0m \342\200\256turned\n'; echo oops >&2"
 )
+# Where the box is scrolled to once the wheel's movement is over, in pixels.
+AT_REST = """async (box) => {
+  for (let before = NaN; before !== box.scrollTop; ) {
+    before = box.scrollTop;
+    await new Promise((done) => setTimeout(done, 200));
+  }
+  return box.scrollTop;
+}"""
 SLOW = "for i in $(seq 1 40); do echo line-$i-end; sleep 0.1; done"
 
 
@@ -196,7 +204,7 @@ async def test_following_and_leaving_the_end(page_as: Pages, box: Sandbox) -> No
     await output(page).hover()
     await page.mouse.wheel(0, -2000)
     await expect(follow).to_have_attribute("aria-pressed", "false")
-    place = await output(page).evaluate("(box) => box.scrollTop")
+    place = await output(page).evaluate(AT_REST)
     await expect(output(page)).to_contain_text("more-30")
     assert await output(page).evaluate("(box) => box.scrollTop") == place
     await follow.click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -182,7 +183,7 @@ async def test_closing_asks_what_runs_and_keeps_or_ends_it(page_as: Pages) -> No
     page = terminal.page
     session = terminal.session
     await terminal.run("sleep 1234")
-    await terminal.until_quiet()
+    await until_runs(page_as.site, "sleep 1234")
     await more(terminal, "close")
     await expect(page.locator("[data-close-running]")).to_contain_text("sleep 1234")
     await expect(page.locator("[data-close-dialog]")).to_contain_text("60 minutes")
@@ -197,10 +198,7 @@ async def test_closing_asks_what_runs_and_keeps_or_ends_it(page_as: Pages) -> No
     await expect(page.locator("[data-close-running]")).to_contain_text("sleep 1234")
     await page.click("[data-close-dialog] button[value=end]")
     await page.wait_for_url(lambda url: session not in url)
-    async with page_as.site.async_client() as client:
-        sandbox = await client.get_sandbox(BOX)
-        processes = await sandbox.processes()
-    assert not [each for each in processes if "sleep 1234" in each.command]
+    await until_runs(page_as.site, "sleep 1234", wanted=False)
 
 
 async def test_settings_hold_for_every_terminal_of_the_browser(page_as: Pages) -> None:
@@ -244,3 +242,11 @@ async def test_composed_characters_are_typed_once(page_as: Pages) -> None:
     await session.send("Input.insertText", {"text": "日本"})
     await terminal.page.keyboard.press("Enter")
     await terminal.until(lambda lines: lines.count("日本") == 2)
+
+
+async def until_runs(site: Site, command: str, *, wanted: bool = True) -> None:
+    """Wait until such a process runs in the sandbox, or none does."""
+    async with asyncio.timeout(30), site.async_client() as client:
+        sandbox = await client.get_sandbox(BOX)
+        while any(command in each.command for each in await sandbox.processes()) != wanted:
+            await asyncio.sleep(0.1)

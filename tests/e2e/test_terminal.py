@@ -155,9 +155,10 @@ async def test_a_page_that_comes_to_a_running_shell_brings_its_size(terminal: Te
 async def test_a_flood_ends_with_ctrl_c_and_a_live_prompt(terminal: TerminalPage) -> None:
     await terminal.run("yes flood")
     await terminal.until_true("__terminal.feed.drawn > 20e6")
-    drawn = await frames_drawn_in_a_second(terminal)
-    assert drawn > 5, "the page must stay awake"
-    await terminal.page.keyboard.press("Control+c")
+    async with asyncio.timeout(60):
+        assert await turns_in_a_second(terminal) > 5, "the page must stay awake"
+    async with asyncio.timeout(60):
+        await terminal.page.keyboard.press("Control+c")
     await terminal.run("echo alive-$((6*7))")
     await terminal.until_last_rows_hold("alive-42")
 
@@ -300,17 +301,17 @@ async def settled_size(terminal: TerminalPage) -> list[int]:
     return size
 
 
-async def frames_drawn_in_a_second(terminal: TerminalPage) -> int:
-    """How often the page could draw while a second passed."""
-    drawn: int = await terminal.page.evaluate(
+async def turns_in_a_second(terminal: TerminalPage) -> int:
+    """How often the page got a turn while a second passed. (Frames depend on the machine's other work as well.)"""
+    turns: int = await terminal.page.evaluate(
         """() => new Promise((done) => {
-          let frames = 0;
+          let turns = 0;
           const end = performance.now() + 1000;
-          const frame = () => { frames += 1; performance.now() < end ? requestAnimationFrame(frame) : done(frames); };
-          requestAnimationFrame(frame);
+          const turn = () => { turns += 1; performance.now() < end ? setTimeout(turn) : done(turns); };
+          turn();
         })"""
     )
-    return drawn
+    return turns
 
 
 async def until_running(terminal: TerminalPage, program: str) -> None:

@@ -66,11 +66,12 @@ async def test_together_they_fill_a_pool_and_never_overfill_it(
     one.runtime.may_create.clear()
     await one.client.post("/pools", json=POOL)
     await looks(one, two)
-    assert len(one.runtime.creations) == len(set(one.runtime.creations)) == 3
+    # A server that stands still for longer than its lease has the other take the same start up.
+    assert len(set(one.runtime.creations)) == 3
     one.runtime.may_create.set()
     await eventually(lambda: len(one.runtime.made) == 3)
     await looks(one, two)
-    assert len(one.runtime.creations) == 3
+    assert len(set(one.runtime.creations)) == len(one.runtime.made) == 3
 
 
 async def test_a_failure_pauses_both_and_one_probe_follows(

@@ -34,8 +34,7 @@ class OutputPump:
         self._seat = seat
         self._session_id = session_id
         self._held: list[Event] = []
-        """What came since the page asked to skip: shown after all if the server had nothing to skip."""
-        self._jumped = False
+        """What came since the page asked to skip, from the last gap on; shown when the skip is done."""
         self._hold_until = 0.0
         self._coming: asyncio.Future[Event] | None = None
         self._clock = asyncio.get_running_loop().time
@@ -65,7 +64,8 @@ class OutputPump:
                 await self._line.show(offset, data)
                 self._seat.shown(self._line.window.sent)
             case Lost(start, end):
-                await self._lose(start, end)
+                self._line.window.skip(end)
+                await self._line.say({"type": "gap", "from": start, "to": end})
             case Modes(sequence, end):
                 await self._line.say({"type": "modes", "sequence": sequence})
                 if self._seat.replaying:
@@ -80,34 +80,27 @@ class OutputPump:
                 raise Closing(CloseCode.ENDED, reason)
 
     async def _skip(self, event: Event) -> None:
-        """Hold what comes until the skip is done, then tell of the gap, or of what was held if there is none."""
+        """Hold what comes until the skip is done or given up. A gap takes the place of all that was held before it."""
         if not self._held:
             self._hold_until = self._clock() + SKIP_SECONDS
-        if isinstance(event, Lost):
-            self._held.clear()
-            self._jumped = True
-        if isinstance(event, Skipped):
-            if self._jumped:
-                await self._lose(self._line.window.sent, self._start_of_held(event.offset))
+        match event:
+            case Lost(_, end):
+                self._held = [Lost(self._line.window.sent, end)]
+            case Skipped():
+                pass
+            case _:
+                self._held.append(event)
+        if isinstance(event, Skipped | Ended) or self._clock() > self._hold_until:
             await self._end_skip()
-        elif not isinstance(event, Lost):
-            self._held.append(event)
-            if isinstance(event, Ended) or self._clock() > self._hold_until:
-                await self._end_skip()
 
     async def _end_skip(self) -> None:
         self._seat.skipping = False
         self._line.window.hurry(False)
+        if self._held and isinstance(self._held[0], Lost):
+            await self._pass_on(self._held.pop(0))
         await self._line.say({"type": "skipped"})
         self._terminal.unread(self._held)
-        self._held, self._jumped = [], False
-
-    async def _lose(self, start: int, end: int) -> None:
-        self._line.window.skip(end)
-        await self._line.say({"type": "gap", "from": start, "to": end})
-
-    def _start_of_held(self, otherwise: int) -> int:
-        return next((event.offset for event in self._held if isinstance(event, Output)), otherwise)
+        self._held = []
 
     async def _go_live(self, offset: int) -> None:
         self._seat.replaying = False

@@ -39,6 +39,9 @@ def pair(inside: Start) -> Callable[[], Awaitable[tuple[Inside, Inside]]]:
         servers = [await inside(runtime) for _ in range(2)]
         made = await servers[0].client.post("/templates", json={"name": "t", "image": "host"})
         assert made.status_code == 201
+        for server in servers:
+            # Behind its first look: on SQLite one that comes late takes the other's starts for nobody's.
+            await reconcile(server.core)
         return servers[0], servers[1]
 
     return start
@@ -66,12 +69,11 @@ async def test_together_they_fill_a_pool_and_never_overfill_it(
     one.runtime.may_create.clear()
     await one.client.post("/pools", json=POOL)
     await looks(one, two)
-    # A server that stands still for longer than its lease has the other take the same start up.
-    assert len(set(one.runtime.creations)) == 3
+    assert len(one.runtime.creations) == len(set(one.runtime.creations)) == 3
     one.runtime.may_create.set()
     await eventually(lambda: len(one.runtime.made) == 3)
     await looks(one, two)
-    assert len(set(one.runtime.creations)) == len(one.runtime.made) == 3
+    assert len(one.runtime.creations) == 3
 
 
 async def test_a_failure_pauses_both_and_one_probe_follows(

@@ -249,6 +249,7 @@ export class Pane extends EventTarget {
   /** Leave the shell, which goes on, and take the terminal off the page. */
   close() {
     this.disposed = true;
+    clearTimeout(this.skipping);
     this.memory?.keep();
     this.memory?.dispose();
     this.transport?.dispose();

@@ -336,17 +336,35 @@ async def test_what_came_before_a_skip_that_skipped_nothing_is_shown(page: MakeP
     assert await outputs(one, 6 * PIECE) == 6 * PIECE
 
 
-async def test_a_skip_that_is_never_done_is_given_up(
-    page: MakePage, fakes: Shells_, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was held is shown, and an answer that comes after all does no harm."""
-    monkeypatch.setattr(output, "SKIP_SECONDS", 0.05)
+async def skipping(page: MakePage, fakes: Shells_) -> tuple[Page, FakeTerminal]:
+    """A page that has asked to skip, and its shell, which has been told."""
     fakes.prepare = numbering
     one = await page()
     await one.open()
     terminal = fakes.terminals[0]
     await one.tell(type="skip")
     await terminal.until(lambda: terminal.skips == 1)
+    return one, terminal
+
+
+async def test_a_skip_that_is_given_up_behind_a_gap_tells_of_the_gap(
+    page: MakePage, fakes: Shells_, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "SKIP_SECONDS", 0.05)
+    one, terminal = await skipping(page, fakes)
+    terminal.events.put_nowait(Lost(0, 100))
+    assert await one.until("gap") == {"type": "gap", "from": 0, "to": 100}
+    await one.until("skipped")
+    terminal.say("more", 100)
+    assert (await one.until("output"))["output"] == (100, b"more")
+
+
+async def test_a_skip_that_is_never_done_is_given_up(
+    page: MakePage, fakes: Shells_, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was held is shown, and an answer that comes after all does no harm."""
+    monkeypatch.setattr(output, "SKIP_SECONDS", 0.05)
+    one, terminal = await skipping(page, fakes)
     terminal.say("held", 0)
     await one.until("skipped")
     assert (await one.until("output"))["output"] == (0, b"held")
@@ -356,12 +374,7 @@ async def test_a_skip_that_is_never_done_is_given_up(
 
 
 async def test_a_shell_that_ends_while_a_page_skips_shows_its_last_words(page: MakePage, fakes: Shells_) -> None:
-    fakes.prepare = numbering
-    one = await page()
-    await one.open()
-    terminal = fakes.terminals[0]
-    await one.tell(type="skip")
-    await terminal.until(lambda: terminal.skips == 1)
+    one, terminal = await skipping(page, fakes)
     terminal.say("bye", 0)
     terminal.events.put_nowait(Ended(0))
     assert (await one.until("output"))["output"] == (0, b"bye")

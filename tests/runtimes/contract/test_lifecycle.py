@@ -72,6 +72,7 @@ async def test_usage(runtime: Runtime, box: RuntimeSandbox) -> None:
         while (usage := await runtime.usage(box.id)).memory_bytes == 0:
             await asyncio.sleep(0.01)
     assert usage.pids is None or usage.pids >= 1
+    assert usage.memory_bytes is None or usage.memory_bytes > 0
     assert usage.cpu_seconds is None or usage.cpu_seconds >= 0
     with pytest.raises(SandboxGoneError):
         await runtime.usage(NOBODY)

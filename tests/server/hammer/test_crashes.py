@@ -52,7 +52,7 @@ def _unnamed(client: httpx.Client) -> httpx.Response:
 
 
 def _pool(client: httpx.Client) -> httpx.Response:
-    return client.post("/pools", json={"name": "p", "template_name": "t", "replicas": 1})
+    return client.post("/pools", json={"name": "p", "template_name": "t", "replicas": 2})
 
 
 def _boxes(client: httpx.Client) -> list[str]:
@@ -77,7 +77,7 @@ def _box_gone(client: httpx.Client) -> None:
 
 def _full_pool(client: httpx.Client) -> None:
     assert _pool(client).status_code in (201, 409)
-    until(lambda: _ok(client.get("/pools/p")).json()["ready_replicas"] == 1, what="the pool to be full")
+    until(lambda: _ok(client.get("/pools/p")).json()["ready_replicas"] == 2, what="the pool to be full")
 
 
 def _pool_gone(client: httpx.Client) -> None:
@@ -113,7 +113,7 @@ SCENARIOS = [
         4,
     ),
     Scenario("delete", lambda client: (_template(client), _box(client)), lambda c: c.delete("/boxes/b"), _box_gone, 4),
-    Scenario("fill a pool", _template, _pool, _full_pool, 4),
+    Scenario("fill a pool", _template, _pool, _full_pool, 8),
     Scenario("claim", lambda client: (_template(client), _ok(_pool(client))), _box, _one_box, 2),
     Scenario(
         "delete a pool",

@@ -285,7 +285,7 @@ def test_any_sequence_of_calls_and_deaths_leaves_what_the_model_says(server: Fol
     run_state_machine_as_test(
         ControlPlane,
         settings=settings(
-            max_examples=8,
+            max_examples=12,
             stateful_step_count=25,
             deadline=None,
             # A shorter sequence would cost minutes; the one that failed is printed.

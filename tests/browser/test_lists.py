@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -15,7 +16,7 @@ from tests.browser.pages import axe, fits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.async_api import Page
+    from playwright.async_api import Page, Route
 
     from tests.browser.pages import Pages
     from tests.browser.site import Seats, Site
@@ -119,6 +120,40 @@ async def test_keys(listed: Page) -> None:
     await listed.keyboard.press("j")
     await listed.keyboard.press("Enter")
     await expect(listed).to_have_url(re.compile("/sandboxes/box-50/"))
+
+
+async def test_a_late_answer_takes_nobodys_row_away(listed: Page) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        asked.set()
+        await answer.wait()
+        await route.continue_()
+
+    await listed.route("**/sandboxes/?q=box-0*", late)
+    await listed.keyboard.press("/")
+    await listed.keyboard.type("box-0")
+    await asked.wait()
+    await listed.evaluate("document.activeElement.blur()")
+    for _ in range(4):
+        await listed.keyboard.press("j")
+    answer.set()
+    await expect(listed.locator(".list-count")).to_contain_text("of 10 sandboxes")
+    assert await focused(listed) == "box-03"
+
+
+async def test_a_search_is_asked_for_once(listed: Page) -> None:
+    asked: list[str] = []
+    listed.on("request", lambda request: asked.append(request.url) if "?q=" in request.url else None)
+    await listed.keyboard.press("/")
+    await listed.keyboard.type("box-5")
+    await expect(listed.locator(".list-count")).to_contain_text("of 10 sandboxes")
+    at_first = len(asked)
+    await listed.keyboard.press("Tab")
+    await listed.get_by_role("button", name="State").click()
+    await listed.get_by_label("Failed").check()
+    await expect(listed).to_have_url(re.compile("status=failed"))
+    assert len(asked) == at_first + 1
 
 
 async def test_the_back_button_goes_through_what_was_looked_at(listed: Page) -> None:

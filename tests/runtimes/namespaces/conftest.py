@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import shutil
 import signal
@@ -10,7 +12,6 @@ import sys
 import tempfile
 import time
 import uuid
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,23 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what}"
         time.sleep(0.005)
+
+
+def backing_files() -> dict[str, str]:
+    """The file behind each loop device of this machine, by the device's name."""
+    found = {}
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        # Others let go of their devices at any time.
+        with contextlib.suppress(OSError):
+            found[path.parts[3]] = path.read_text()
+    return found
+
+
+def control_groups(pattern: str) -> list[Path]:
+    """Folders below any hierarchy's ``sandbox-console``."""
+    # Not Path.glob: it fails on a folder that ends with somebody else's sandbox meanwhile.
+    found = glob.glob(f"/sys/fs/cgroup/**/sandbox-console/{pattern}", recursive=True)  # noqa: PTH207
+    return [Path(path) for path in found]
 
 
 @dataclass
@@ -126,13 +144,11 @@ class Host:
 
     def loop_devices(self) -> list[str]:
         """Backing files below this host's folder that a loop device still holds."""
-        files = [path.read_text() for path in Path("/sys/block").glob("loop*/loop/backing_file")]
-        return [name for name in files if str(self.folder) in name]
+        return [name for name in backing_files().values() if str(self.folder) in name]
 
     def groups(self) -> list[Path]:
         """Control groups of this host's sandboxes."""
-        name = host_module.instance_of(self.run_dir)
-        return [path for path in Path("/sys/fs/cgroup").glob(f"**/sandbox-console/{name}/*") if path.is_dir()]
+        return control_groups(f"{host_module.instance_of(self.run_dir)}/*/")
 
     def traces(self) -> dict[str, Any]:
         """Everything of sandboxes that is there now."""
@@ -149,7 +165,7 @@ class Host:
         return not any(self.traces().values())
 
 
-@contextmanager
+@contextlib.contextmanager
 def new_host(user: int = 0, lacking: str = "") -> Iterator[Host]:
     """A host that is started, and at the end all that it made is ended."""
     folder = Path(tempfile.mkdtemp(prefix="nsr-"))

@@ -42,9 +42,12 @@ async def test_a_daemon_lives_on_after_its_command(box: Box) -> None:
 
 
 async def test_whoever_kills_its_guard_dies_with_it(box: Box) -> None:
-    script = "(setsid sleep 7000 &); (setsid sleep 7001 &); kill -9 $PPID; sleep 7002"
-    outcome = await box.run(script)
-    assert outcome.exit_code == 137
+    script = "(setsid sleep 7000 &); (setsid sleep 7001 &); echo up; read go; kill -9 $PPID; sleep 7002"
+    peer = await Peer.run(box.sandbox.shim_socket, script)
+    # A guard that is killed before it has told that its command runs is a command that never started.
+    await peer.until(b"up")
+    peer.type(b"\n")
+    assert (await peer.rest()).exit_code == 137
 
     async def gone() -> None:
         while (await box.output("ps -eo args | grep -c '[s]leep 700' || true")).strip() != "0":

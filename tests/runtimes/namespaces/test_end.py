@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +19,7 @@ from sandboxcore.runtimes.namespaces.driver import NamespacesRuntime
 from sandboxcore.runtimes.namespaces.host import instance_of
 from sandboxcore.runtimes.namespaces.records import BOOT_ID
 from sandboxcore.shim.wire import encode_control
-from tests.runtimes.namespaces.conftest import Box, needs_root, spec, wait_until
+from tests.runtimes.namespaces.conftest import Box, control_groups, needs_root, spec, wait_until
 from tests.shim.peer import Peer, attach
 
 if TYPE_CHECKING:
@@ -233,7 +232,7 @@ def test_what_has_no_record_is_removed_at_start(host: Host) -> None:
     stray = str(uuid.uuid4())
     (host.run_dir / "sandboxes" / stray).mkdir()
     (host.state_dir / "layers" / stray / "root" / "deep").mkdir(parents=True)
-    parents = list(Path("/sys/fs/cgroup").glob(f"**/sandbox-console/{instance_of(host.run_dir)}"))
+    parents = control_groups(f"{instance_of(host.run_dir)}/")
     assert parents
     for parent in parents:
         (parent / stray).mkdir()

@@ -20,7 +20,7 @@ from sandboxcore.runtimes.base import (
 )
 from sandboxcore.runtimes.namespaces import volume_image
 from sandboxcore.runtimes.namespaces.driver import NamespacesRuntime
-from tests.runtimes.namespaces.conftest import MIB, Box, Host, needs_root, spec, wait_until
+from tests.runtimes.namespaces.conftest import MIB, Box, Host, backing_files, needs_root, spec, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,9 +64,7 @@ def devices(host: Host, volume_id: str) -> int:
 
 def holders(volume_id: str) -> set[str]:
     """Names of the processes in whose mount namespaces the volume is mounted, commands aside."""
-    number = next(
-        path.parts[3] for path in Path("/sys/block").glob("loop*/loop/backing_file") if volume_id in path.read_text()
-    )
+    number = next(device for device, file in backing_files().items() if volume_id in file)
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:

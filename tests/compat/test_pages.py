@@ -25,13 +25,6 @@ def _reports(**outcomes: dict[str, str]) -> Reports:
     return made
 
 
-@pytest.mark.kernel
-@pytest.mark.timeout(600)
-def test_it_works(reports: Reports) -> None:
-    for page, text in grid.written(reports).items():
-        assert page.read_text() == text, f"{page.name} is not current: run .venv/bin/python -m tests.compat.grid"
-
-
 def test_a_cell_says_the_worst_of_what_was_seen() -> None:
     table = grid.methods_table(_reports(sync={"0.7.10": "", "0.7.20": "failed"}))
     assert table.splitlines()[2] == "| `SandboxClient.close` | ✓ | ✓ | sync ✗, async ✓ | ✓ | ✓ | ✓ |"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.compat import grid
 from tests.compat.driver.registry import GROUPS
 from tests.compat.environments import VERSIONS
 from tests.compat.runs import KINDS
@@ -44,3 +45,8 @@ def test_group(reports: Reports, version: str, kind: str, group: str) -> None:
     assert found, reports[version, kind].trouble
     failed = {verdict.case: f"{name}: {verdict.detail}" for name, verdict in found if verdict.outcome == "failed"}
     assert not failed, "\n\n".join(failed.values())
+
+
+def test_the_tables_of_the_pages_are_what_was_seen(reports: Reports) -> None:
+    for page, text in grid.written(reports).items():
+        assert page.read_text() == text, f"{page.name} is not current: run .venv/bin/python -m tests.compat.grid"

@@ -30,6 +30,15 @@ def test_a_redirect_after_a_form_moves_the_whole_page_too(cast: Cast, fake: Fake
     assert answer.headers["HX-Redirect"] == "/t/blue/sandboxes/"
 
 
+def test_a_part_leaves_what_is_to_be_said_to_the_page_that_follows(cast: Cast, fake: FakeApi) -> None:
+    fake.add_sandbox("alpha")
+    browser = cast.client(cast.owner)
+    browser.post("/t/blue/sandboxes/alpha/delete")
+    for path in ("/t/blue/", "/t/blue/sandboxes/alpha/"):
+        assert "alpha was deleted" not in browser.get(path, headers=HTMX).content.decode()
+    assert "alpha was deleted" in browser.get("/t/blue/sandboxes/").content.decode()
+
+
 def test_without_htmx_a_redirect_stays_one(cast: Cast) -> None:
     answer = cast.client(None).get("/t/blue/")
     assert answer.status_code == 302

@@ -54,8 +54,7 @@ class Pages:
         self._contexts.append(made)
         made.set_default_timeout(WITHIN)
         if role != "nobody":
-            session = self.site.people[role].session
-            await made.add_cookies([{"name": "console_session", "value": session, "url": self.site.base}])
+            await made.add_cookies([self.site.cookie(role)])  # type: ignore[list-item]  # a TypedDict
         page = await made.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"{page.url}: {error}"))
         page.on("console", lambda message: self._said(page, message))

@@ -27,7 +27,7 @@ class Person:
 
     username: str
     session: str
-    """The value of the cookie ``console_session``."""
+    """The value of the session's cookie."""
 
 
 @dataclass
@@ -45,6 +45,10 @@ class Site:
     def url(self, path: str = "") -> str:
         """The address of a page below ``/t/<team>/``."""
         return f"{self.base}/t/{self.team}/{path}"
+
+    def cookie(self, role: str) -> dict[str, str]:
+        """The cookie that signs this person in, as a browser takes it."""
+        return {"name": "console_session", "value": self.people[role].session, "url": self.base}
 
     def client(self) -> SandboxClient:
         """The synchronous SDK in the team's workspace: to fill it before tests."""

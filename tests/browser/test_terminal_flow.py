@@ -9,6 +9,8 @@ import pytest
 
 from dashboard.terminals.protocol import OUTPUT_WINDOW
 from tests.browser.terminals import BOX, open_shell
+from tests.e2e.screen import Screen, until_true
+from tests.quiet_browser import quiet_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,17 +49,22 @@ def site(seats: Seats) -> Iterator[Site]:
     seats.remove(site)
 
 
-async def test_ctrl_c_under_a_flood_gives_the_prompt_at_once(page_as: Pages) -> None:
-    terminal = await open_shell(page_as)
-    for _ in range(5):
-        before = await terminal.page.evaluate("__terminal.feed.drawn")
-        await terminal.run("yes some words that fill a line")
-        await terminal.until_true("(least) => __terminal.feed.drawn > least", before + 2_000_000)
-        assert await terminal.page.evaluate(INTERRUPT) <= 2 * OUTPUT_WINDOW
-    await terminal.run("echo alive-$((6*7))")
-    await terminal.until_last_rows_hold("alive-42")
-    assert any("were passed over" in line for line in await terminal.lines())
-    assert await terminal.page.evaluate("__terminal.feed.missing > 0")
+async def test_ctrl_c_under_a_flood_gives_the_prompt_at_once(page_as: Pages, site: Site) -> None:
+    address = (await open_shell(page_as)).page.url
+    await page_as.close()
+    async with quiet_page([site.cookie("member")]) as page:
+        await page.goto(address)
+        await until_true(page, "globalThis.__terminal?.transport?.open && __terminal.pane.leads")
+        terminal = Screen(page)
+        for _ in range(5):
+            before = await page.evaluate("__terminal.feed.drawn")
+            await terminal.run("yes some words that fill a line")
+            await until_true(page, "(least) => __terminal.feed.drawn > least", before + 2_000_000)
+            assert await page.evaluate(INTERRUPT) <= 2 * OUTPUT_WINDOW
+        await terminal.run("echo alive-$((6*7))")
+        await terminal.until_last_rows_hold("alive-42")
+        assert any("were passed over" in line for line in await terminal.lines())
+        assert await page.evaluate("__terminal.feed.missing > 0")
 
 
 async def test_a_paste_of_ten_megabytes_arrives_whole_and_once_over_lost_connections(page_as: Pages) -> None:

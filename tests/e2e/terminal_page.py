@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dashboard.terminals.protocol import OFFSET
+from tests.e2e.screen import WITHIN, Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from playwright.async_api import Page, WebSocket
 
     from tests.stack import Stack
-
-WITHIN = 30.0
 
 # What the browser says by itself when a try to reconnect fails, a part of the page cannot be asked for, or a page is
 # left while it asks for one.
@@ -26,18 +21,6 @@ NO_PROBLEMS = (
     "htmx:sendAbort,",
     "htmx:afterRequest,",
 )
-
-BUFFER = """() => {
-  const buffer = __terminal.terminal.buffer.active;
-  const lines = [];
-  for (let row = 0; row < buffer.length; row += 1) {
-    const line = buffer.getLine(row);
-    const text = line.translateToString(true);
-    if (line.isWrapped) lines[lines.length - 1] += text;
-    else lines.push(text);
-  }
-  return lines;
-}"""
 
 
 @dataclass
@@ -70,10 +53,11 @@ class Load:
         return bytes(data)
 
 
-class TerminalPage:
-    """Types as a person does and reads what the screen holds."""
+class TerminalPage(Screen):
+    """A page of the console with its terminals."""
 
     def __init__(self, page: Page, stack: Stack) -> None:
+        super().__init__(page)
         self.page = page
         self.stack = stack
         self.loads: list[Load] = []
@@ -127,61 +111,3 @@ class TerminalPage:
 
     async def status(self) -> str:
         return (await self.page.inner_text("[data-status-words]")).strip()
-
-    async def type(self, text: str) -> None:
-        await self.page.keyboard.insert_text(text)
-
-    async def run(self, command: str) -> None:
-        """Type a command line and Enter."""
-        await self.type(command)
-        await self.page.keyboard.press("Enter")
-
-    async def lines(self) -> list[str]:
-        lines: list[str] = await self.page.evaluate(BUFFER)
-        return lines
-
-    async def until(self, condition: Callable[[list[str]], Any], *, within: float = WITHIN) -> list[str]:
-        """The screen's lines once they meet the condition."""
-        deadline = time.monotonic() + within
-        while True:
-            lines = await self.lines()
-            if condition(lines):
-                return lines
-            assert time.monotonic() < deadline, "the screen shows:\n" + "\n".join(lines[-60:])
-            await asyncio.sleep(0.02)
-
-    async def until_line(self, wanted: str, *, within: float = WITHIN) -> None:
-        await self.until(lambda lines: wanted in lines, within=within)
-
-    async def until_last_rows_hold(self, wanted: str, *, within: float = WITHIN) -> None:
-        """Wait for text in the last rows, without reading thousands of lines from a page that is busy."""
-        await self.until_true(
-            """(wanted) => {
-              const buffer = __terminal.terminal.buffer.active;
-              for (let row = Math.max(0, buffer.length - 60); row < buffer.length; row += 1) {
-                if (buffer.getLine(row).translateToString(true) === wanted) return true;
-              }
-              return false;
-            }""",
-            wanted,
-            within=within,
-        )
-
-    async def until_true(self, script: str, argument: Any = None, *, within: float = WITHIN) -> None:
-        """Wait until the page's answer is true. (Playwright's own wait needs eval, which the page forbids.)"""
-        deadline = time.monotonic() + within
-        while not await self.page.evaluate(script, argument):
-            assert time.monotonic() < deadline, f"never true: {script}"
-            await asyncio.sleep(0.02)
-
-    async def paste(self, text: str) -> None:
-        """Paste as the browser does, without the system's clipboard."""
-        await self.page.evaluate(
-            """(text) => {
-              const data = new DataTransfer();
-              data.setData("text/plain", text);
-              const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
-              document.querySelector(".xterm-helper-textarea").dispatchEvent(event);
-            }""",
-            text,
-        )

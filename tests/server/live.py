@@ -61,6 +61,8 @@ class Commands:
         self._sockets: list[ClientConnection] = []
 
     async def connect(self, **options: Any) -> Live:
+        # A server that this side has filled up does not hear of the end: no use to wait for its answer.
+        options.setdefault("close_timeout", 1)
         socket = await connect(self.url, additional_headers=self._headers, max_size=None, **options)
         self._sockets.append(socket)
         return Live(socket)

@@ -9,8 +9,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -25,6 +23,7 @@ from sandboxcore.runtimes.process.driver import ProcessRuntime
 from sandboxcore.server.config import Settings
 from sandboxcore.server.db.engine import Database
 from sandboxcore.server.db.migrate import migrate
+from tests.server.preloaded import Program
 
 START_SECONDS = 120
 STOP_SECONDS = 20
@@ -55,7 +54,7 @@ class Sandboxd:
         self.run_dir = self.folder / "run"
         self.port = 0
         self.service_port = 0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Program | None = None
         self._database = new_postgres_database() if postgres else None
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SANDBOXD_")},
@@ -82,33 +81,34 @@ class Sandboxd:
 
     def cli(self, *arguments: str, stdin: str = "") -> Any:
         """Run a command of ``python -m sandboxcore.server``; its JSON answer."""
-        done = subprocess.run(
-            [sys.executable, "-m", "sandboxcore.server", *arguments],
-            env=self.environment,
-            input=stdin.encode(),
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-        if done.returncode:
-            raise AssertionError(done.stderr.decode())
-        return json.loads(done.stdout)
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            given, answer, said = (Path(name) / each for each in ("stdin", "stdout", "stderr"))
+            given.write_text(stdin)
+            program = Program(
+                "sandboxcore.server",
+                arguments,
+                environment=self.environment,
+                stdin=given,
+                stdout=answer,
+                stderr=said,
+            )
+            if program.wait(START_SECONDS):
+                raise AssertionError(said.read_text())
+            return json.loads(answer.read_text())
 
     def start(self) -> Self:
         """Start and wait until it answers."""
-        with self.log_file.open("ab") as log:
-            before = log.tell()
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module],
-                env={
-                    **self.environment,
-                    "SANDBOXD_PORT": str(self.port),
-                    "SANDBOXD_SERVICE_PORT": str(self.service_port),
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        before = self.log_file.stat().st_size if self.log_file.exists() else 0
+        self.process = Program(
+            self.module,
+            environment={
+                **self.environment,
+                "SANDBOXD_PORT": str(self.port),
+                "SANDBOXD_SERVICE_PORT": str(self.service_port),
+            },
+            stdout=self.log_file,
+            stderr=self.log_file,
+        )
         try:
             found = until(lambda: self._listening(before), START_SECONDS, f"a listening server; log: {self.log_file}")
         except AssertionError:
@@ -130,7 +130,7 @@ class Sandboxd:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(self.log_file.read_text())
-        text = self.log_file.read_bytes()[offset:].decode(errors="replace")
+        text = self.log_file.read_bytes()[offset:].decode(errors="replace") if self.log_file.exists() else ""
         return re.search(r"is ready on http://[^:]+:(\d+), services of sandboxes on http://[^:]+:(\d+)", text)
 
     def stop(self, how: int = signal.SIGTERM) -> int:

@@ -72,4 +72,5 @@ def main() -> None:
     serve(create_app(settings, FolderRuntime(settings.run_dir, steps.take)), settings)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,8 @@ MOST = 10_000
 """Rows of one run."""
 KEPT = timedelta(days=30)
 DRAFTS_KEPT = timedelta(hours=1)
+DRAFTS_OF_ONE = 20
+"""Questions that wait for one person's yes in a team; a further one takes the place of the oldest."""
 MAX_TEXT = 200
 
 Chosen = tuple[str, str]
@@ -94,4 +96,7 @@ def save_draft(access: Access, spec: ListSpec[Any], action: BulkAction[Any], cho
         rows = (BulkItem(run=run, key=key, label=label) for key, label in chosen)
         while batch := list(islice(rows, 500)):
             BulkItem.objects.bulk_create(batch)
+        waiting = own.filter(state=State.DRAFT, person=access.user)
+        newest = waiting.order_by("-created_at").values_list("pk", flat=True)[:DRAFTS_OF_ONE]
+        waiting.exclude(pk__in=list(newest)).delete()
     return run

@@ -4,7 +4,8 @@
 // element with data-live="sandbox pool" (kinds of things) is asked for again after a message of one of them, at
 // data-live-src (without: at this page), at most once in 400 ms, less often where the console is slow, and is morphed into what comes: focus, selection, scroll
 // and open menus stay. data-live-every="5000" asks every so many milliseconds too. A hidden page asks for nothing and
-// catches up when it is shown. Morphed elements send "console:morphing" and "console:morphed", which bubble.
+// catches up when it is shown. Morphed elements send "console:morphing" and "console:morphed", which bubble; where one
+// cannot be had anew the document gets "console:stale", and "console:fresh" once it can.
 
 import { Backoff } from "./backoff.js";
 import { morph } from "./morph.js";
@@ -15,6 +16,8 @@ const PATIENCE = 15_000;
 const SILENT_AFTER = 60_000; // the console says something every 25 s
 const WHILE_LOST = 10_000; // how often to ask while nobody tells
 const FINAL = new Set([4400, 4401, 4403, 4404]);
+
+const tell = (type, detail = {}) => document.dispatchEvent(new CustomEvent(type, { detail }));
 
 class Part {
   constructor(element) {
@@ -42,8 +45,9 @@ class Part {
     try {
       await this.refresh();
     } catch (error) {
-      // The next message, or the socket's return, asks again.
       if (!["TypeError", "AbortError", "TimeoutError"].includes(error.name)) throw error;
+      // The next message, or the socket's return, asks again.
+      tell("console:stale");
     } finally {
       this.running = false;
       this.pause = Math.max(PAUSE, SHARE * (performance.now() - this.last));
@@ -58,6 +62,8 @@ class Part {
       signal: AbortSignal.timeout(PATIENCE),
     });
     const text = await answer.text();
+    if (answer.status >= 500) tell("console:stale", { status: answer.status });
+    else tell("console:fresh");
     if (answer.headers.has("HX-Redirect") || !answer.ok) return;
     // Somebody turned the page meanwhile, or is about to: theirs is newer.
     const current = (this.element.dataset.liveSrc || location.href) === source;
@@ -97,16 +103,14 @@ class Live {
         this.followed = true;
         return;
       case "event":
-        document.dispatchEvent(new CustomEvent("console:event", { detail: message }));
+        tell("console:event", message);
         this.each((part, element) => element.dataset.live.split(" ").includes(message.kind) && part.soon());
         return;
       case "lost":
         this.followed = false;
-        document.dispatchEvent(new CustomEvent("console:lost"));
         return;
       case "back":
         this.followed = true;
-        document.dispatchEvent(new CustomEvent("console:back"));
         this.each((part) => part.soon());
         return;
       default: // a ping

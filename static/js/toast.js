@@ -18,14 +18,17 @@ export function startToasts() {
     if (event.target.closest("[data-toast-close]")) event.target.closest(".console-toast").remove();
   });
   // A part of the page that could not be had anew: what stands there may be old.
-  document.addEventListener("htmx:sendError", (event) => {
-    if (!event.detail.elt?.closest("a[data-dialog]")) toast("The console cannot be reached. What you see may be old.", "error");
-  });
+  const stale = (status) => toast(`The console ${status ? `could not answer (${status})` : "cannot be reached"}. What you see may be old.`, "error");
+  const fresh = () => {
+    for (const each of document.querySelectorAll("#toasts [data-text^='The console c']")) each.remove();
+  };
+  const inDialog = (event) => event.detail.elt?.closest("a[data-dialog]");
+  document.addEventListener("htmx:sendError", (event) => inDialog(event) || stale());
   document.addEventListener("htmx:responseError", (event) => {
     const { status } = event.detail.xhr;
-    if (status >= 500 && !event.detail.elt?.closest("a[data-dialog]")) toast(`The console could not answer (${status}). What you see may be old.`, "error");
+    if (status >= 500 && !inDialog(event)) stale(status);
   });
-  document.addEventListener("htmx:afterOnLoad", () => {
-    for (const each of document.querySelectorAll("#toasts [data-text^='The console c']")) each.remove();
-  });
+  document.addEventListener("htmx:afterOnLoad", fresh);
+  document.addEventListener("console:stale", ({ detail }) => stale(detail.status));
+  document.addEventListener("console:fresh", fresh);
 }

@@ -98,6 +98,15 @@ def test_only_who_chose_the_rows_begins_and_only_who_may_stops(cast: Cast, fake:
     assert cast.client(cast.member).get(reverse("bulk_start", args=["blue", run.pk])).status_code == 405
 
 
+def test_questions_that_nobody_answers_do_not_pile_up(
+    cast: Cast, fake: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "DRAFTS_OF_ONE", 2)
+    done = work_off(draft(cast, ["alpha"]))
+    asked = [draft(cast, ["alpha"]) for _ in range(4)]
+    assert set(BulkRun.objects.all()) == {done, *asked[2:]}
+
+
 def test_everything_that_matches(cast: Cast, fake: FakeApi) -> None:
     for number in range(70):
         fake.add_sandbox(f"box-{number}", status="failed" if number < 61 else "ready")

@@ -60,20 +60,31 @@ class QuietPage:
                 await asyncio.sleep(0.05)
 
     async def _is_at(self, address: str) -> bool:
-        # Between two documents there is nobody to ask.
-        with suppress(QuietPageError):
-            loaded = f"document.readyState === 'complete' && location.href === {json.dumps(address)}"
-            return bool(await self.evaluate(loaded))
-        return False
+        return bool(
+            await self.evaluate("(url) => document.readyState === 'complete' && location.href === url", address)
+        )
 
     async def evaluate(self, script: str, argument: Any = None) -> Any:
         """The value of an expression, or of a function called with ``argument``. Raises ``QuietPageError``."""
         is_function = script.lstrip().startswith(("(", "async (")) and "=>" in script
         expression = f"({script})({json.dumps(argument)})" if is_function else script
-        answer = await self._ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        answer = await self._run(expression)
         if "exceptionDetails" in answer:
-            raise QuietPageError(json.dumps(answer["exceptionDetails"]))
+            thrown = answer["exceptionDetails"]
+            raise QuietPageError(f"{script}: {thrown.get('exception', {}).get('description', thrown['text'])}")
         return answer["result"].get("value")
+
+    async def _run(self, expression: str) -> dict[str, Any]:
+        fields = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while True:
+                try:
+                    return await self._ask("Runtime.evaluate", **fields)
+                except QuietPageError as error:
+                    # Between two documents there is nobody to ask, and nothing was run.
+                    if "Cannot find default execution context" not in str(error):
+                        raise
+                await asyncio.sleep(0.05)
 
     async def insert_text(self, text: str) -> None:
         """Type a text at once."""
@@ -144,8 +155,10 @@ async def quiet_page(cookies: Iterable[Mapping[str, Any]]) -> AsyncIterator[Quie
             async with connect(await _address(Path(folder)), max_size=None) as connection:
                 wire = _Wire(connection)
                 reading = asyncio.create_task(wire.read())
-                yield await _new_page(wire, cookies)
-                reading.cancel()
+                try:
+                    yield await _new_page(wire, cookies)
+                finally:
+                    reading.cancel()
         finally:
             browser.terminate()
             await browser.wait()

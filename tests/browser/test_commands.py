@@ -131,8 +131,8 @@ async def test_a_flood_leaves_the_page_awake(site: Site, box: Sandbox) -> None:
         await page.evaluate("document.querySelector('[data-kill]').click()")
         await until_true(page, "document.querySelector('#dialog[open] form button')")
         await page.evaluate("document.querySelector('#dialog form button').click()")
-        await until_true(page, "document.body.innerText.includes('The command was ended.')")
-        await until_true(page, "document.querySelector('#command-facts').innerText.includes('killed')")
+        await until_true(page, "document.body?.innerText.includes('The command was ended.')")
+        await until_true(page, "document.querySelector('#command-facts')?.innerText.includes('killed')")
 
 
 async def test_letters_of_a_colour_each_take_bounded_room(page_as: Pages, box: Sandbox) -> None:

@@ -54,7 +54,7 @@ async def test_ctrl_c_under_a_flood_gives_the_prompt_at_once(page_as: Pages, sit
     await page_as.close()
     async with quiet_page([site.cookie("member")]) as page:
         await page.goto(address)
-        await until_true(page, "globalThis.__terminal?.transport?.open && __terminal.pane.leads")
+        await until_true(page, "globalThis.__terminal?.transport?.open && __terminal.pane?.leads")
         terminal = Screen(page)
         for _ in range(5):
             before = await page.evaluate("__terminal.feed.drawn")

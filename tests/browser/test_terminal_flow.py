@@ -67,6 +67,16 @@ async def test_ctrl_c_under_a_flood_gives_the_prompt_at_once(page_as: Pages, sit
         assert await page.evaluate("__terminal.feed.missing > 0")
 
 
+async def test_at_rest_nothing_on_the_page_moves(page_as: Pages) -> None:
+    """Where a frame is always due, as by a cursor that blinks, Chromium lets each echo wait for it."""
+    terminal = await open_shell(page_as)
+    await terminal.run("echo at-''rest")
+    await terminal.until_line("at-rest")
+    await terminal.until_quiet()
+    await terminal.until_true("document.getAnimations().length === 0")
+    assert await terminal.page.evaluate("Boolean(document.activeElement.closest('.xterm.focus'))")
+
+
 async def test_a_paste_of_ten_megabytes_arrives_whole_and_once_over_lost_connections(page_as: Pages) -> None:
     text = "".join(f"{number:063d}\n" for number in range(PASTE // 64))
     terminal = await open_shell(page_as)

@@ -106,7 +106,6 @@ export class Pane extends EventTarget {
     if (state.name !== "connected") this.goOn();
     const over = this.transport.over;
     this.terminal.options.disableStdin = state.name === "connected" ? state.readOnly : over;
-    this.terminal.options.cursorBlink = !over;
     if (state.name === "gone" || state.name === "ended") this.memory?.forget();
     this.emit("state", state);
   }

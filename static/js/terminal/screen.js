@@ -51,7 +51,7 @@ export function makeScreen(host, nonce) {
   useNonce(nonce);
   const terminal = new Terminal({
     allowProposedApi: true, // the addon of grapheme clusters needs it
-    cursorBlink: true,
+    cursorBlink: false, // a frame would always be due: Chromium lets an echo wait for it, which doubles its time
     fontFamily: FONT,
     fontSize: settings.values.fontSize,
     linkHandler: { activate: follow },

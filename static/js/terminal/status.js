@@ -1,5 +1,6 @@
 // How the terminal stands, in words, beside the screen and never on it.
 
+const DELAY_EVERY = 1_000;
 const SIGNALS = { 129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT", 134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM" };
 
 function ended({ exitCode, reason }) {
@@ -61,7 +62,7 @@ export class Status {
     ]) {
       if (part) part.hidden = !names.includes(state.name);
     }
-    if (state.name !== "connected") this.latency.textContent = "";
+    if (state.name !== "connected") this.delay(null);
   }
 
   paint(state) {
@@ -70,13 +71,20 @@ export class Status {
     if (this.words.textContent !== words) this.words.textContent = words;
   }
 
-  /** Show how long a message takes to the console and back, in milliseconds. */
+  /**
+   * Show how long a message takes to the console and back, in milliseconds; null for nothing. Once a second: while a
+   * frame is due, Chromium hands the page no message that comes after a key, so that each change here delays an echo.
+   */
   delay(ms) {
-    if (ms === null) {
-      this.latency.textContent = "";
-      return;
-    }
-    const middle = ms;
-    this.latency.textContent = middle < 1 ? "<1 ms" : `${Math.round(middle)} ms`;
+    this.ms = ms;
+    if (ms === null) this.tellDelay();
+    else this.telling ??= setTimeout(() => this.tellDelay(), DELAY_EVERY);
+  }
+
+  tellDelay() {
+    clearTimeout(this.telling);
+    this.telling = undefined;
+    const words = this.ms === null ? "" : this.ms < 1 ? "<1 ms" : `${Math.round(this.ms)} ms`;
+    if (this.latency.textContent !== words) this.latency.textContent = words;
   }
 }

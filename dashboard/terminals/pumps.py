@@ -81,7 +81,7 @@ async def keep_alive(line: Line) -> NoReturn:
 async def recheck(scope: dict[str, Any], seat: Seat) -> NoReturn:
     """Ask again whether the person may: a socket must not outlive a sign-out or a membership."""
     while True:
-        await asyncio.sleep(RECHECK_SECONDS)
+        await seat.doubted_within(RECHECK_SECONDS)
         grant = await admit(scope)
         if grant.may_type != seat.may_type:
             raise Closing(CloseCode.RELOADING, "Your role has changed.")

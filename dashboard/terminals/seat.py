@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dashboard.sockets import CloseCode, Closing
@@ -37,6 +37,7 @@ class Seat:
         self.skipping = False
         """True while output is passed over because the page asked."""
         self._changed = asyncio.Event()
+        self._doubted = asyncio.Event()
         self._replaced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         line.on_keyboard = lambda number: self._shell.move(self, number)
 
@@ -109,6 +110,17 @@ class Seat:
             await self._changed.wait()
             self._changed.clear()
             await self._line.say(self.people())
+
+    def doubt(self) -> None:
+        """Have this page ask again what it may do."""
+        self._doubted.set()
+
+    async def doubted_within(self, seconds: float) -> None:
+        """Return when somebody has had this page ask again, or after so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._doubted.wait()
+        self._doubted.clear()
 
     async def until_replaced(self) -> NoReturn:
         """Raises ``Closing`` when the same page has another connection."""

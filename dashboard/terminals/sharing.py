@@ -16,6 +16,7 @@ from dashboard.teams.access import require
 from dashboard.terminals.actions import TooManyLinksError, create_link, mark_opened, revoke_link
 from dashboard.terminals.models import ShareLink
 from dashboard.terminals.requests import RefusedError, answers, body_of, session_of
+from dashboard.terminals.shells import SHELLS
 from dashboard.terminals.views import with_styles
 
 if TYPE_CHECKING:
@@ -70,10 +71,14 @@ def _row(link: ShareLink) -> dict[str, Any]:
 async def terminal_link_revoke(
     request: HttpRequest, access: Access, name: str, session_id: UUID, link_id: int
 ) -> dict[str, Any]:
-    """Withdraw a link; who looks through it is cut off within half a minute. Raises ``Http404``."""
+    """Withdraw a link; who looks through it is cut off at once, in another console process within half a minute.
+
+    Raises ``Http404``.
+    """
     del request, name
     if not await revoke_link(await session_of(access, session_id), link_id, access=access):
         raise Http404
+    SHELLS.doubt(session_id)
     return {}
 
 

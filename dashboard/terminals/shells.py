@@ -44,6 +44,9 @@ class Page(Protocol):
     def replaced(self) -> None:
         """Be told that the same page has another connection now."""
 
+    def doubt(self) -> None:
+        """Be told that it may no longer be allowed what it was."""
+
 
 class Shell:
     """One shell and the pages that have it open."""
@@ -108,6 +111,11 @@ class Shell:
             self._give(to)
             self._tell()
 
+    def doubt(self) -> None:
+        """Have every page ask again what it may do."""
+        for page in self.pages:
+            page.doubt()
+
     def resized(self, size: Size) -> None:
         """The shell has this size now."""
         if size != self.size:
@@ -149,6 +157,11 @@ class Shells:
         if len(self._shells) > MAX_SHELLS:
             self._forget_one()
         return shell, known
+
+    def doubt(self, session_id: UUID) -> None:
+        """Have the pages that look at a shell ask again what they may do."""
+        if session_id in self._shells:
+            self._shells[session_id].doubt()
 
     def _forget_one(self) -> None:
         for session_id, shell in self._shells.items():

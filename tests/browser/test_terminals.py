@@ -174,6 +174,7 @@ async def test_a_link_shows_the_terminal_alone_until_it_is_withdrawn(page_as: Pa
     await expect(page.locator("[data-people]")).to_contain_text("2")
     await page.click("[data-link-list] [data-revoke]")
     await expect(page.locator("[data-link-none]")).to_be_visible()
+    await guest.until_state("expired")
     await guest.page.reload()
     await expect(guest.page.get_by_role("heading", name="This link does not work")).to_be_visible()
 

@@ -14,6 +14,7 @@ from django.test import Client
 
 from dashboard.terminals import consumer as consumer_module
 from dashboard.terminals import seat as seat_module
+from dashboard.terminals import sharing
 from dashboard.terminals.events import Event, Output, Skipped, Taken
 from dashboard.terminals.models import TerminalSession
 from dashboard.terminals.protocol import OFFSET, encode_output
@@ -138,7 +139,9 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Shells_:
     """What the consumer opens in place of the API's shells."""
     fakes = Shells_()
     monkeypatch.setattr(consumer_module, "open_terminal", fakes.open)
-    monkeypatch.setattr(seat_module, "SHELLS", Shells())
+    shells = Shells()
+    for module in (seat_module, sharing):
+        monkeypatch.setattr(module, "SHELLS", shells)
     return fakes
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.test import AsyncClient
 from django.urls import reverse
 from django.utils import timezone
 
@@ -162,6 +163,23 @@ async def test_a_withdrawn_link_cuts_who_looks(
     await guest.open()
     await ShareLink.objects.aupdate(revoked_at=timezone.now())
     assert (await guest.until("close"))["close"] == CloseCode.EXPIRED
+
+
+async def test_who_withdraws_it_in_this_console_cuts_them_at_once(
+    page: MakePage, fakes: Shells_, token: str, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pumps, "RECHECK_SECONDS", 3600)
+    guest, owner = await page(None, path=f"/shared/{token}/socket"), await page()
+    await guest.open("client-guest")
+    await owner.open("client-owner")
+    link = await ShareLink.objects.aget()
+    where = address("terminal_link_revoke", session_id=link.session_id, link_id=link.pk)
+    browser = AsyncClient()
+    await browser.aforce_login(cast.owner)
+    assert (await browser.post(where)).status_code == 200
+    assert (await guest.until("close"))["close"] == CloseCode.EXPIRED
+    await owner.type(0, b"x")
+    assert (await owner.until("taken"))["offset"] == 1
 
 
 @pytest.mark.parametrize("wrong", ["another", "x" * 5000, "%00"])

@@ -22,7 +22,7 @@ class Here:
         self.may_type = may_type
         self.number = 0
         self.told: list[bool] = []
-        self.sizes = self.looks = self.ends = 0
+        self.sizes = self.looks = self.ends = self.doubts = 0
 
     def answer(self, on: bool, /) -> None:
         self.told.append(on)
@@ -35,6 +35,9 @@ class Here:
 
     def replaced(self) -> None:
         self.ends += 1
+
+    def doubt(self) -> None:
+        self.doubts += 1
 
 
 def test_it_works() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.browser.pages import Pages
     from tests.browser.site import Seats, Site
 
-
+SIZE = "[__terminal.terminal.rows, __terminal.terminal.cols]"
 # Asks for the clipboard, which is never answered, and then offers text for it.
 COPY = "printf '\\e]52;c;?\\a\\e]52;c;%s\\a' \"$(printf 'from the sandbox' | base64)\""
 
@@ -117,13 +117,18 @@ async def test_the_clipboard_is_a_programs_only_after_asking(page_as: Pages) -> 
     await terminal.until_true("navigator.clipboard.readText().then((text) => text === 'from the sandbox')")
 
 
+async def until_same_size(one: Terminal, other: Terminal) -> None:
+    """Who looks sees the size of who types, as soon as that has gone round."""
+    async with asyncio.timeout(30):
+        while await one.page.evaluate(SIZE) != await other.page.evaluate(SIZE):
+            await asyncio.sleep(0.05)
+
+
 async def test_two_people_pass_the_keyboard(page_as: Pages) -> None:
     ann = await open_shell(page_as, "owner")
     bob = await open_terminal(page_as, "member", ann.session, width=900, height=600)
     await expect(bob.page.locator("[data-keyboard]")).to_contain_text("has the keyboard")
-    assert await bob.page.evaluate("[__terminal.terminal.rows, __terminal.terminal.cols]") == await ann.page.evaluate(
-        "[__terminal.terminal.rows, __terminal.terminal.cols]"
-    ), "who looks sees the size of who types"
+    await until_same_size(ann, bob)
     await bob.page.evaluate("__terminal.pane.type('lost')")
     await expect(bob.page.locator("[data-note]")).to_contain_text("dropped")
     await axe(bob.page)
@@ -133,10 +138,10 @@ async def test_two_people_pass_the_keyboard(page_as: Pages) -> None:
     await bob.page.locator(".xterm-helper-textarea").last.focus()
     await bob.run("echo from-$((1+1))")
     await ann.until_line("from-2")
-    await bob.until_quiet()
-    await bob.run("stty size")
-    size = await bob.page.evaluate("__terminal.terminal.rows + ' ' + __terminal.terminal.cols")
-    await ann.until_line(size)
+    size = await bob.page.evaluate(f"{SIZE}.join(' ')")
+    await bob.run(f"until [ \"$(stty size)\" = '{size}' ]; do sleep 0.05; done; echo as-large-as-$((1+1))")
+    await ann.until_line("as-large-as-2")
+    await until_same_size(ann, bob)
     await bob.page.click("[data-people] > button")
     await bob.page.click("[data-people-list] [data-give]:visible")
     await expect(ann.page.locator("[data-keyboard]")).to_be_hidden()

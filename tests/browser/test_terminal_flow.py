@@ -108,7 +108,7 @@ async def test_typing_arrives_once_though_a_server_is_killed(page_as: Pages, sta
     printed = [line for line in await terminal.lines() if line.strip().startswith(tuple("123456789"))]
     assert [line.expandtabs(8) for line in printed] == wanted
     await terminal.until_state("connected")
-    assert await terminal.page.evaluate("__terminal.transport.input.waiting") == 0
+    await terminal.until_true("__terminal.transport.input.waiting === 0")
 
 
 async def test_a_page_that_draws_slowly_loses_nothing_to_others(page_as: Pages) -> None:

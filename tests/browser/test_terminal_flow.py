@@ -96,8 +96,8 @@ async def test_a_paste_of_ten_megabytes_arrives_whole_and_once_over_lost_connect
 @pytest.mark.parametrize("service", ["console", "sandboxd"])
 async def test_typing_arrives_once_though_a_server_is_killed(page_as: Pages, stack: Stack, service: str) -> None:
     terminal = await open_shell(page_as)
-    await terminal.run("stty -echo; cat -n")
-    await terminal.until_quiet()
+    await terminal.run("stty -echo")
+    await terminal.start("cat -n")
     numbers = range(1, 41)
     for number in numbers:
         await terminal.run(f"line-{number}")

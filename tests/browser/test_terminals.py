@@ -75,8 +75,7 @@ async def test_it_works(page_as: Pages) -> None:
 async def test_keys_for_touch_screens_type(page_as: Pages) -> None:
     terminal = await open_shell(page_as, "admin")
     await terminal.page.evaluate("document.querySelector('[data-keys]').style.display = 'flex'")
-    await terminal.run("cat -v")
-    await terminal.until_quiet()
+    await terminal.start("cat -v")
     for key in ("escape", "up", "tab"):
         await terminal.page.click(f"[data-key={key}]")
     await terminal.until(lambda lines: any("^[^[[A" in line for line in lines))
@@ -239,7 +238,7 @@ async def test_what_the_terminal_shows_can_be_downloaded(page_as: Pages) -> None
 
 async def test_composed_characters_are_typed_once(page_as: Pages) -> None:
     terminal = await open_shell(page_as)
-    await terminal.run("cat")
+    await terminal.start("cat")
     session = await terminal.page.context.new_cdp_session(terminal.page)
     for text in ("に", "にほ", "日本"):
         await session.send(

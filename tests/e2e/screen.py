@@ -56,6 +56,11 @@ class Screen:
         await self.type(command)
         await self.seen.keyboard.press("Enter")
 
+    async def start(self, program: str) -> None:
+        """Run a program that reads what is typed; the shell's line editor, which reads keys raw, has let go by then."""
+        await self.run(f"printf 'start''ed\\n'; {program}")
+        await self.until_line("started")
+
     async def lines(self) -> list[str]:
         lines: list[str] = await self.seen.evaluate(BUFFER)
         return lines

@@ -47,7 +47,7 @@ class Live:
 
     async def end(self) -> dict[str, Any]:
         """Read to the last message, and return it."""
-        while (message := await self.receive())["type"] in ("stdout", "stderr"):
+        while (message := await self.receive())["type"] in ("started", "stdout", "stderr"):
             pass
         return message
 

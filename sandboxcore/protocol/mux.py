@@ -7,6 +7,7 @@ nobody else, and no more than its window is held for it. Sending waits for the s
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from sandboxcore.errors import SandboxError
@@ -135,6 +136,11 @@ class MuxStream:
         self._writable = asyncio.Event()
         self.gone = asyncio.Event()
         """Set when the stream is lost or reset."""
+        self._over = ExitStack()
+
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Have ``call`` made once, as soon as both sides have ended or the stream is lost. Not for one that is over."""
+        self._over.callback(call)
 
     def accept(self) -> None:
         """Tell the peer that its stream is taken. Nothing on one that is gone."""
@@ -235,7 +241,9 @@ class MuxStream:
         self.gone.set()
         self._readable.set()
         self._writable.set()
+        self._over.close()
 
     def _forget_if_done(self) -> None:
         if self._ended_here and self._ended_there:
             self._mux._streams.pop(self._id, None)
+            self._over.close()

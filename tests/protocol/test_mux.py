@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,6 +122,26 @@ async def test_a_connection_that_stands_still_holds_up_writers() -> None:
         for _, theirs in streams:
             await theirs.read_exactly(WINDOW)
         await asyncio.gather(*writing)
+
+
+async def test_who_waits_for_the_end_of_a_stream_is_told_once() -> None:
+    async with joined() as both:
+        told: list[str] = []
+        for how in ("ended", "reset", "cut"):
+            ours, theirs = await both.stream()
+            theirs.when_over(partial(told.append, how))
+            if how == "ended":
+                theirs.end()
+                assert not told
+                ours.end()
+                while not told:
+                    await asyncio.sleep(0)
+                theirs.reset()
+            elif how == "reset":
+                ours.reset()
+                await theirs.gone.wait()
+        both.server.close()
+        assert told == ["ended", "reset", "cut"]
 
 
 async def test_a_reset_gives_what_came_before_it() -> None:

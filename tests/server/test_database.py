@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -180,3 +181,18 @@ async def test_running_commands_are_found_without_looking_at_those_that_have_end
         rows = await database.run_sync(lambda connection: connection.exec_driver_sql(query, ("ready",)).all())
     of_commands = [row[3] for row in rows if " commands " in row[3]]
     assert of_commands == ["SCAN commands USING INDEX ix_commands_running"]
+
+
+async def test_a_read_that_is_given_up_leaves_nothing_open(database_url: str, tmp_path: Path) -> None:
+    database = Database(database_url or url_in(tmp_path))
+    made = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) SELECT i FROM n"
+    given_up = 0
+    for number in range(100):
+        reading = asyncio.create_task(database.fetch_aside(text(made), {}))
+        await asyncio.sleep(number / 10000)
+        reading.cancel()
+        await asyncio.wait({reading})
+        given_up += reading.cancelled()
+    assert given_up
+    await database.close()
+    gc.collect()  # what was left open would complain, and the test fail

@@ -202,6 +202,20 @@ async def test_the_death_of_the_shim(sandboxd: Sandboxd, box: dict[str, Any]) ->
         assert await client.closed() == 1000
 
 
+async def test_the_place_of_a_stream_that_has_ended_is_free_at_once(own_sandboxd: Callable[..., Sandboxd]) -> None:
+    server = own_sandboxd(max_streams_per_sandbox=3)  # the program, the tunnel, and one stream
+    box = await _new_box(server)
+    live = Commands(box["dataplane_url"], server.key)
+    port, _ = await listening(live, "echo")
+    async with tunnel(box, server.key) as client:
+        for _ in range(200):
+            status, stream = await client.dial(port)
+            assert status == OK
+            stream.end()
+            assert await read_all(stream) == b""
+    await live.close()
+
+
 async def test_streams_count_as_requests_to_the_sandbox(own_sandboxd: Callable[..., Sandboxd]) -> None:
     server = own_sandboxd(max_streams_per_sandbox=3)
     box = await _new_box(server)

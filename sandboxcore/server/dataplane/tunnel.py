@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocketDisconnect
@@ -116,17 +116,18 @@ class _Tunnel:
                 await self._mux.flush()
 
     def _begin(self, stream: MuxStream) -> None:
+        held = ExitStack()
         try:
-            held = self._core.streams.admitted(self._target)
-            held.__enter__()
+            held.enter_context(self._core.streams.admitted(self._target))
         except ApiError:
             stream.reset()
             return
+        # Not when the task below has ended: the client may count on the place as soon as it sees the end.
+        stream.when_over(held.close)
         stream.accept()
         task = asyncio.create_task(self._serve_stream(stream))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: held.__exit__(None, None, None))
 
     async def _serve_stream(self, stream: MuxStream) -> None:
         """One connection, from its opening bytes to its end."""

@@ -38,6 +38,8 @@ LOCK_SECONDS = 10.0
 """How long another process may hold SQLite's write lock before a write fails."""
 LOCK_PAUSE = 0.002
 ROWS_AT_A_TIME = 200
+LAST_READ_SECONDS = 5.0
+"""How long a read that nobody waits for any more may take to come to its end."""
 _ONE_WRITER = text("SELECT pg_advisory_xact_lock(hashtextextended(:workspace_id, 0))")
 
 
@@ -128,6 +130,16 @@ class _Postgres:
             return (await connection.execute(statement, parameters)).all()
 
     async def fetch_aside(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        reading = asyncio.create_task(self._fetch_in_parts(statement, parameters))
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            # Cancelled in the middle, a read would leave its cursor open and cost the pool a connection.
+            await asyncio.wait({reading}, timeout=LAST_READ_SECONDS)
+            reading.cancel()
+            raise
+
+    async def _fetch_in_parts(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
         rows: list[Row[Any]] = []
         # A part at a time, since many rows take long to read; a cursor needs a transaction.
         async with self._writes.connect() as connection:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"
 
+ACCEPTING_TURNS = 5
+"""Turns of the loop after which a connection that it has accepted is one that the program knows."""
+
 
 @dataclass
 class Program:
@@ -61,12 +64,23 @@ async def program(answer: bytes | Handler = OK) -> AsyncIterator[Program]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, limit=2**20)
+    connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections[asyncio.create_task(handle(reader, writer))] = writer
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0, limit=2**20)
     found.port = server.sockets[0].getsockname()[1]
     try:
         yield found
     finally:
         server.close()
+        for _ in range(ACCEPTING_TURNS):
+            await asyncio.sleep(0)
+        for handling, writer in connections.items():
+            handling.cancel()
+            writer.transport.abort()
+        await asyncio.gather(*connections, return_exceptions=True)
 
 
 @dataclass

@@ -398,9 +398,11 @@ async def test_kill_on_disconnect_waits_for_a_vanished_client_and_not_for_one_th
         return bool(answer.json()["stdout"] != "no\n")
 
     async def start(mark: str) -> Live:
-        command = await live.run(f"echo up; exec sleep {mark}", timeout=0, kill_on_disconnect=True)
+        command = await live.run(f"exec sleep {mark}", timeout=0, kill_on_disconnect=True)
         await command.started()
-        await command.until("up\n")
+        async with asyncio.timeout(10):
+            while not await runs(mark):
+                await asyncio.sleep(0.05)
         return command
 
     left, vanished = await start("7301"), await start("7302")

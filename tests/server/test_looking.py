@@ -85,12 +85,15 @@ def processes(*entries: Any) -> bytes:
 
 
 async def test_it_works(api: httpx.AsyncClient, box: dict[str, Any], live: Commands) -> None:
-    command = await live.run("echo up; exec sleep 603")
+    command = await live.run("exec sleep 603")
     await command.started()
-    await command.until("up")
-    answer = await api.get(f"{box['dataplane_url']}/processes")
-    assert answer.status_code == 200, answer.text
-    (found,) = [each for each in answer.json()["processes"] if each["command"] == "sleep 603"]
+    asleep: list[dict[str, Any]] = []
+    async with asyncio.timeout(20):
+        while not asleep:
+            answer = await api.get(f"{box['dataplane_url']}/processes")
+            assert answer.status_code == 200, answer.text
+            asleep = [each for each in answer.json()["processes"] if each["command"] == "sleep 603"]
+    (found,) = asleep
     assert found["threads"] == 1
     assert found["started_at"].startswith("20")
     assert answer.json()["truncated"] is False

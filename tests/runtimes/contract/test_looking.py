@@ -53,10 +53,10 @@ async def test_it_works(shim: Path) -> None:
     peer = await Peer.run(shim, "echo up; exec sleep 601")
     started = await peer.message("started")
     await peer.until(b"up")
+    # Its word comes from the shell that is about to become it.
+    sleeper = await until_seen(shim, lambda each: each["command"] == "sleep 601" and each["state"] in "SD")
     found = await processes(shim)
-    (sleeper,) = [each for each in found if each["command"] == "sleep 601"]
     assert sleeper["pid"] == started["pid"]
-    assert sleeper["state"] in "SD"
     assert sleeper["threads"] == 1
     assert sleeper["memory_bytes"] > 0
     assert abs(sleeper["started_at"] - time.time()) < 30

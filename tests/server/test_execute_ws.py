@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -446,19 +445,17 @@ async def test_an_upgrade_to_what_does_not_exist_is_404(sandboxd: Sandboxd, box:
 async def test_a_shutdown_says_1001_at_once_and_the_command_goes_on(
     own_sandboxd: Callable[..., Sandboxd], clients: Callable[..., httpx.AsyncClient]
 ) -> None:
-    server = own_sandboxd()
+    server = own_sandboxd(shutdown_grace=300)  # which it does not use: it would not be stopped in time
     commands = await sandbox_of(server, clients(server))
     command = await commands.run("echo up; read x; echo down", timeout=0)
     command_id = await command.started()
     await command.until("up\n")
-    began = time.monotonic()
     stopping = asyncio.create_task(asyncio.to_thread(server.stop))
     with pytest.raises(ConnectionClosed) as closed:
         await command.socket.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
     assert await stopping == 0
-    assert time.monotonic() - began < 4
     server.start()
     again = await commands.attach(command_id, stdout=3)
     await again.send(type="input", data="\n")
@@ -477,9 +474,7 @@ async def test_a_shutdown_does_not_wait_for_a_client_that_never_reads(
     mute.socket.transport.pause_reading()
     quiet = await commands.run("sleep 1000", timeout=0)
     await quiet.started()
-    began = time.monotonic()
-    await asyncio.to_thread(server.stop)
-    assert time.monotonic() - began < 5
+    assert await asyncio.to_thread(server.stop) == 0
     mute.socket.transport.abort()
     await commands.close()
 

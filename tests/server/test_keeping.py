@@ -63,8 +63,9 @@ async def set_limit(server: Inside, most: int | None) -> None:
 
 
 async def test_what_does_not_fit_is_no_failure_and_is_tried_again_when_there_is_room(
-    started: Start, all_alive: None
+    started: Start, all_alive: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(filling, "LIMITED_PAUSE", 3600.0)  # time does not help
     server = await started(2)
     await set_limit(server, 2)
     box = await create(server)
@@ -75,11 +76,9 @@ async def test_what_does_not_fit_is_no_failure_and_is_tried_again_when_there_is_
     assert pool["status_message"].endswith("the pool is filled as soon as there is room")
     attempts = len(server.runtime.creations)
 
-    began = time.monotonic()
     assert (await server.client.delete(f"/boxes/{box['id']}")).status_code == 204
     pool = await pool_with(server, status="ready")
     assert (pool["status_message"], pool["retry_at"]) == (None, None)
-    assert time.monotonic() - began < filling.LIMITED_PAUSE
     assert len(server.runtime.creations) == attempts + 1
 
 

@@ -162,10 +162,10 @@ async def test_processor_time_is_measured_while_it_lives_and_at_its_end(inside: 
 async def test_a_delete_does_not_wait_for_a_measurement(inside: Start, error: Exception | None) -> None:
     """It hangs, or fails; the sandbox ends all the same."""
     runtime = Measured()
-    server = await with_template(inside, runtime, destroy_wait=5)
+    server = await with_template(inside, runtime, destroy_wait=300)
     sandbox_id = await create(server)
     runtime.usage_error, runtime.hangs = error, error is None
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         assert (await server.client.delete(f"/boxes/{sandbox_id}")).status_code == 204
     if not isinstance(error, RuntimeUnavailableError):
         assert runtime.destroyed == [sandbox_id]

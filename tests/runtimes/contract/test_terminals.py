@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from tests.shim.peer import Peer, attach, run
@@ -41,13 +40,11 @@ async def test_control_c(shim: Path) -> None:
     assert (await peer.rest()).exit_code == 3
 
 
-async def test_control_c_in_a_flood_is_quick(shim: Path) -> None:
+async def test_control_c_in_a_flood(shim: Path) -> None:
     peer = await Peer.run(shim, "trap 'echo stopped; exit 8' INT; yes", pty=True)
     await peer.until(b"y\r\ny\r\n")
-    pressed = time.monotonic()
     peer.type(b"\x03")
     outcome = await peer.rest()
-    assert time.monotonic() - pressed < 2
     assert outcome.stdout.endswith(b"stopped\r\n")
     assert outcome.exit_code == 8
 

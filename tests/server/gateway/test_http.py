@@ -286,7 +286,7 @@ async def test_an_answer_ends_with_the_token(service: Open) -> None:
         await _reader.readexactly(1)  # raises when the connection is lost
 
     async with program(endless) as inner:
-        found = await service(inner, seconds=2)
+        found = await service(inner, seconds=4)
         with pytest.raises(httpx.RemoteProtocolError):
             await found.get()
         await asyncio.wait_for(inner.lost.wait(), 10)
@@ -297,7 +297,7 @@ async def test_a_request_without_an_answer_ends_with_the_token(service: Open) ->
         await reader.readexactly(1)
 
     async with program(silent) as inner:
-        found = await service(inner, seconds=2)
+        found = await service(inner, seconds=4)
         answer = await found.get()
     assert (answer.status_code, answer.json()["detail"]["error"]) == (503, "Ended")
 

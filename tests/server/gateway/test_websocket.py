@@ -297,7 +297,7 @@ async def _ended(client: ClientConnection) -> tuple[int | None, str | None]:
 
 async def test_it_ends_with_the_token(service: Open) -> None:
     async with talking(echo) as inner:
-        client = await dialed(await service(inner, seconds=2))
+        client = await dialed(await service(inner, seconds=4))
         assert await _ended(client) == (1008, "the token has expired")
 
 

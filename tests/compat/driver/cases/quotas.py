@@ -11,7 +11,7 @@ from tests.compat.driver.registry import case
 if TYPE_CHECKING:
     from tests.compat.driver.kit import Kit
 
-_SOON = 6.0
+_SOON = 20.0
 """Seconds within which a client that repeats itself must tell: no waiting would free anything."""
 
 
